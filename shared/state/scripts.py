@@ -3,7 +3,7 @@
 A script's header says what it needs and what it gives:
 
     -- publish: append a publication to a channel's log
-    -- USES realtime/channel     fragments (shared/realtime/lua/channel.lua) put in front of it
+    -- USES realtime/channel     fragments (shared/realtime/lua/channel.lua) put in front of it, and theirs
     -- KEYS channel, log         every key it touches, in order
     -- ARGV data, now_ms         every argument, in order, units in the names
     -- RETURNS offset
@@ -36,8 +36,9 @@ class Script:
     @cached_property
     def source(self) -> str:
         """The text, fragments and key-locking flag included."""
-        fragments = (_fragment(name).read_text() for name in self._fragments)
-        return "".join((_KEY_LOCKING, self._bindings(), *fragments, self._body))
+        fragments: dict[str, str] = {}
+        _collect(self._fragments, fragments)
+        return "".join((_KEY_LOCKING, self._bindings(), *fragments.values(), self._body))
 
     @cached_property
     def sha1(self) -> str:
@@ -54,9 +55,15 @@ def script(module_file: str, name: str) -> Script:
     return Script(Path(module_file).parent / "lua" / f"{name}.lua")
 
 
-def _fragment(name: str) -> Path:
-    layer, stem = name.split("/")
-    return _SHARED / layer / "lua" / f"{stem}.lua"
+def _collect(names: tuple[str, ...], fragments: dict[str, str]) -> None:
+    """Adds the fragments, each once and after those that it uses itself."""
+    for name in names:
+        if name in fragments:
+            continue
+        layer, stem = name.split("/")
+        text = (_SHARED / layer / "lua" / f"{stem}.lua").read_text()
+        _collect(_names(dict(_HEADER.findall(text)).get("USES", "")), fragments)
+        fragments[name] = text
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,0 +1,73 @@
+-- A user's hash holds his connections: c:<connection> is the record, s:<connection> its subscriptions, and what ends
+-- tokens early (see auth/revocation).  The record, one field a line: state (a admitted, c connected), permissions
+-- (letters of r w x a), token expiry (unix s, 0 never), supabase session, issued at (unix s), connected at (ms),
+-- lease end when last written (ms), source address, info (JSON).
+local GRACE_S = 25
+local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'info' }
+
+local function lines(text, names)
+  local out, i = {}, 0
+  for part in string.gmatch(text .. '\n', '(.-)\n') do
+    i = i + 1
+    out[names and names[i] or i] = part
+  end
+  return out
+end
+
+local function record_text(record)
+  local parts = {}
+  for i, name in ipairs(RECORD) do parts[i] = record[name] end
+  return table.concat(parts, '\n')
+end
+
+-- { [channel] = { cmd, subscribed } } and how many are subscribed.
+local function subscriptions_of(text)
+  local subs, live = {}, 0
+  for channel, cmd, on in string.gmatch(text or '', '(%S+) (%d+) ([01])') do
+    subs[channel] = { tonumber(cmd), on == '1' }
+    if on == '1' then live = live + 1 end
+  end
+  return subs, live
+end
+
+local function subscriptions_text(subs)
+  local parts = {}
+  for channel, sub in pairs(subs) do
+    parts[#parts + 1] = channel .. ' ' .. sub[1] .. ' ' .. (sub[2] and '1' or '0')
+  end
+  return table.concat(parts, '\n')
+end
+
+-- Returns the record and the text of its subscriptions, or nil and why the frame is refused:
+-- gone | revoked | expired | waiting (admitted only) | denied.
+local function connection_load(user_key, conn, session, need, now)
+  local held = redis.call('HMGET', user_key, 'c:' .. conn, 's:' .. conn, 'revoked_before', 'revoked:' .. session,
+    'blocked')
+  if not held[1] then return nil, 'gone' end
+  local record = lines(held[1], RECORD)
+  local expires = tonumber(record.expires)
+  if (held[3] and tonumber(record.issued) < tonumber(held[3])) or held[4]
+    or (held[5] and now < tonumber(held[5]) * 1000) then return nil, 'revoked' end
+  if expires > 0 and now > (expires + GRACE_S) * 1000 then return nil, 'expired' end
+  if need ~= 'c' and record.state == 'a' then return nil, 'waiting' end
+  local held_permissions = record.permissions
+  if need ~= 'c' and need ~= '' and not string.find(held_permissions, need, 1, true)
+    and not string.find(held_permissions, 'a', 1, true) then return nil, 'denied' end
+  return record, held[2]
+end
+
+-- The one place where a lease's end is decided.
+local function lease_end(record, now, lease_ms)
+  local expires = tonumber(record.expires)
+  local wanted = now + tonumber(lease_ms)
+  return expires > 0 and math.min(wanted, (expires + GRACE_S) * 1000) or wanted
+end
+
+-- Renews the lease when half of it is gone; true when the record must be written back.
+local function renew(leases_key, conn, record, now, lease_ms)
+  local wanted = lease_end(record, now, lease_ms)
+  if wanted - tonumber(record.lease) < tonumber(lease_ms) / 2 then return false end
+  redis.call('ZADD', leases_key, wanted, conn)
+  record.lease = tostring(wanted)
+  return true
+end

@@ -1,0 +1,65 @@
+"""The one identity path of a socket: its record says whose it is, written once when identity is proven.
+
+The record stands outside the tenants' key spaces because a frame brings nothing but the connection's id.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from shared.auth.identity import Identity
+from shared.state.client import Argument, Redis
+from shared.state.keys import SEAL, Key
+from shared.tenant.scope import SCOPE_SEAL, TenantScope
+
+# A socket lives two hours; API Gateway may take a little longer to say so.
+SOCKET_TTL_S: Final = 7_800
+_REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Socket:
+    """A connection and whose it is; what it may do stands in its connection record."""
+
+    connection: str
+    scope: TenantScope
+    user: str
+    session: str
+
+
+class Sockets:
+    """Reads and writes `{sock:<connection>}`; remembers, because a record never changes."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._known: dict[str, Socket] = {}
+
+    def writing(self, connection: str, identity: Identity) -> tuple[Socket, list[Argument]]:
+        """The socket and the command that records it, to be sent before the script that admits it."""
+        record = json.dumps([identity.scope.label, identity.user, identity.session])
+        socket = Socket(connection, identity.scope, identity.user, identity.session)
+        return socket, ["SET", _key(connection), record, "EX", SOCKET_TTL_S]
+
+    def remember(self, socket: Socket) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[socket.connection] = socket
+
+    def find(self, connection: str) -> Socket | None:
+        """Whose the connection is; None while nobody has proven an identity on it."""
+        if connection not in self._known:
+            record = self._redis.call("GETEX", _key(connection))
+            if record is None:
+                return None
+            tenant, user, session = json.loads(record)
+            self.remember(Socket(connection, TenantScope(tenant, SCOPE_SEAL), user, session))
+        return self._known[connection]
+
+    def forgetting(self, connection: str) -> list[Argument]:
+        """The command that drops the record."""
+        self._known.pop(connection, None)
+        return ["DEL", _key(connection)]
+
+
+def _key(connection: str) -> Key:
+    return Key(f"{{sock:{connection}}}", SEAL)

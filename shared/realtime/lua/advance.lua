@@ -1,0 +1,45 @@
+-- advance: the owner reports what became of its claim, then claims more or releases the lane
+-- USES realtime/channel
+-- KEYS channel, log, leases, lanes
+-- ARGV channel, owner, epoch, hi, more, birth, history_size, history_ttl_ms, join_leave
+-- and per served member that changes: connection, cmd, 'live' or 'drop'
+-- RETURNS 'lost' | 'done' | 'handover' | the next claim
+local FIXED = 9
+local names = { 'e', 's', 'n', 'c', 'ce', 'o', 'j', 'q', 'kx', 'lx' }
+local head = #names
+for i = FIXED + 1, #ARGV, 3 do names[#names + 1] = 'm:' .. ARGV[i] end
+local values, fields, drops = redis.call('HMGET', K.channel, unpack(names)), {}, false
+for i, name in ipairs(names) do fields[name] = values[i] or nil end
+if fields.o ~= A.owner then return 'lost' end
+for i = FIXED + 3, #ARGV, 3 do drops = drops or ARGV[i] == 'drop' end
+
+local ch = channel_of(fields, drops and server_ms() or 0)
+fields.x = tostring(ch.now + META_MS)
+if fields.e == A.epoch and (fields.ce ~= A.epoch or after(A.hi, fields.c)) then
+  put(ch, 'c', A.hi); put(ch, 'ce', A.epoch)
+end
+for i = FIXED + 1, #ARGV, 3 do
+  local conn, cmd, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local text = fields['m:' .. conn]
+  if outcome == 'drop' then
+    member_drop(ch, conn, cmd)
+  elseif text then
+    local member = member_of(text)
+    if member.cmd == cmd and member.st == 'j' then
+      member.st, member.at, member.epoch = 'l', A.hi, A.epoch
+      member_put(ch, conn, member)
+    end
+  end
+end
+
+local rest = fields.ce ~= fields.e or after(top_id(ch), fields.c) or tonumber(fields.j or 0) > 0
+if not rest or A.more == '0' then
+  release(ch)
+  channel_save(ch)
+  return rest and 'handover' or 'done'
+end
+channel_save(ch)
+ch = channel_load(server_ms())
+local got = claim(ch)
+channel_save(ch)
+return got or 'done'

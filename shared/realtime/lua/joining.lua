@@ -1,0 +1,23 @@
+-- USES realtime/channel, auth/connection
+-- What connect and subscribe share: the connection's subscription and the lane's member.
+local KEPT_TOMBSTONES, RACE_WINDOW = 300, 200
+
+-- A connection remembers the last command of each channel, so that frames that race cannot undo a later one; what
+-- is too old to race is forgotten.
+local function remember(subs, channel, cmd, on)
+  local size = 0
+  for _ in pairs(subs) do size = size + 1 end
+  for name, sub in pairs(subs) do
+    if size > KEPT_TOMBSTONES and not sub[2] and sub[1] < cmd - RACE_WINDOW then subs[name] = nil end
+  end
+  subs[channel] = { cmd, on }
+end
+
+-- Creates or replaces the member as joining; a new one announces itself first, so it does not see its own join.
+local function join(ch, conn, cmd, kind, rejoin)
+  local known = ch.f['m:' .. conn]
+  if not known and A.join_leave == '1' and tonumber(ch.f.q or 0) > 0 then append(ch, 'join', A.info) end
+  member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info, kind = kind,
+    rejoin = (known or rejoin) and '1' or '0', want_epoch = A.want_epoch, want_offset = A.want_offset,
+    recovered = '0', extra = A.extra })
+end

@@ -1,0 +1,27 @@
+-- presence: who is in a channel now
+-- USES realtime/member, auth/connection
+-- KEYS user, channel, leases
+-- ARGV conn, session, need, most
+-- RETURNS 'ok', members, then each connection and its info (none when there are more than `most`) | why not
+local now = server_ms()
+if A.conn ~= '' then
+  local record, why = connection_load(K.user, A.conn, A.session, A.need, now)
+  if not record then return { why } end
+end
+local held, conns, infos = redis.call('HGETALL', K.channel), {}, {}
+for i = 1, #held, 2 do
+  if string.sub(held[i], 1, 2) == 'm:' then
+    conns[#conns + 1] = string.sub(held[i], 3)
+    infos[#infos + 1] = member_of(held[i + 1]).info
+  end
+end
+if #conns == 0 then return { 'ok', 0 } end
+local out, ends = { 'ok', 0 }, redis.call('ZMSCORE', K.leases, unpack(conns))
+for i, conn in ipairs(conns) do
+  if ends[i] and tonumber(ends[i]) > now then
+    out[2] = out[2] + 1
+    out[#out + 1] = conn; out[#out + 1] = infos[i]
+  end
+end
+if out[2] > tonumber(A.most) then return { 'ok', out[2] } end
+return out

@@ -1,0 +1,19 @@
+-- publish: the server appends a publication, once per idempotency key
+-- USES realtime/channel
+-- KEYS channel, log, leases, lanes, idempotency
+-- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, body, idempotency_ms, kind
+-- RETURNS offset, epoch, claim
+if A.idempotency_ms ~= '0' then
+  local before = redis.call('GET', K.idempotency)
+  if before then
+    local offset, epoch = string.match(before, '^(%d+) (.*)$')
+    return { tonumber(offset), epoch, false }
+  end
+end
+local ch = channel_load(server_ms())
+append(ch, A.kind, A.body)
+local claim = try_claim(ch)
+if A.idempotency_ms ~= '0' then
+  redis.call('SET', K.idempotency, ch.s .. ' ' .. ch.f.e, 'PX', A.idempotency_ms)
+end
+return { ch.s, ch.f.e, claim }

@@ -1,0 +1,22 @@
+-- subscribe: a connection joins a channel's lane, or joins again under a later command
+-- USES realtime/joining
+-- KEYS user, channel, log, leases, lanes
+-- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, cmd, lease_ms, max_channels, jl, want_epoch, want_offset, info, extra
+-- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | denied | stale | full
+local now = server_ms()
+local record, text = connection_load(K.user, A.conn, A.session, A.need, now)
+if not record then return { text } end
+local subs, live = subscriptions_of(text)
+local cmd, last = tonumber(A.cmd), subs[A.channel]
+if last and last[1] > cmd then return { 'stale' } end
+if not (last and last[2]) and live >= tonumber(A.max_channels) then return { 'full' } end
+
+remember(subs, A.channel, cmd, true)
+local renewed = renew(K.leases, A.conn, record, now, A.lease_ms)
+local written = { 's:' .. A.conn, subscriptions_text(subs) }
+if renewed then written[3] = 'c:' .. A.conn; written[4] = record_text(record) end
+redis.call('HSET', K.user, unpack(written))
+
+local ch = channel_load(now)
+join(ch, A.conn, A.cmd, 's', last ~= nil)
+return { 'ok', try_claim(ch, A.conn) }

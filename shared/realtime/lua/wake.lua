@@ -1,0 +1,19 @@
+-- wake: take a lane that has work and no holder; what sweep and deliver call
+-- USES realtime/channel
+-- KEYS channel, log, leases, lanes
+-- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave
+-- RETURNS the claim | 'busy' | 'idle'
+local now = server_ms()
+if redis.call('EXISTS', K.channel) == 0 then
+  redis.call('ZREM', K.lanes, A.channel)
+  return 'idle'
+end
+local ch = channel_load(now)
+if not take(ch) then return 'busy' end
+local got = claim(ch)
+if not got then
+  put(ch, 'w', 0)
+  redis.call('ZREM', K.lanes, A.channel)
+end
+channel_save(ch)
+return got or 'idle'
