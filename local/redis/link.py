@@ -1,0 +1,197 @@
+"""Connections to Valkey: one HTTP request owns one, so that a transaction or a long script disturbs no other request."""
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from urllib.parse import unquote, urlsplit
+
+from local.redis.resp import Failure, Reply, ReplyParser, encode_command
+from local.redis.scripts import Command
+
+MAX_LINKS = 64
+# Valkey's own inventions, which no Redis and no Upstash has: code that runs here must run there.
+VALKEY_ONLY = (b"delifeq",)
+FORBIDDEN_TO_LOCKING_SCRIPTS = (b"flushall", b"flushdb")
+_GLOB = re.compile(rb"[*?\[\]\\^]")
+_SPACE = re.compile(rb"[\s\0]")
+
+ALL_KEYS: tuple[bytes, ...] | None = None
+
+
+class LinkLost(Exception):
+    """The connection to Valkey broke with replies outstanding."""
+
+
+class Link(asyncio.Protocol):
+    """One connection, logged in as a Valkey user of its own so that its key permissions can be narrowed."""
+
+    def __init__(self, user: bytes) -> None:
+        self.user = user
+        self.restricted_to: tuple[bytes, ...] | None = ALL_KEYS
+        self.on_push: Callable[[Reply], None] | None = None
+        self.on_lost: Callable[[], None] | None = None
+        self.alive = False
+        self._parser = ReplyParser()
+        self._replies: list[Reply] = []
+        self._expected = 0
+        self._waiting: asyncio.Future[list[Reply]] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 (narrows asyncio's own type)
+        self._transport = transport
+        self.alive = True
+
+    def data_received(self, data: bytes) -> None:
+        replies = self._parser.feed(data)
+        if self.on_push:
+            for reply in replies:
+                self.on_push(reply)
+            return
+        self._replies += replies
+        if self._waiting and len(self._replies) >= self._expected and not self._waiting.done():
+            self._waiting.set_result(self._replies)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.alive = False
+        if self._waiting and not self._waiting.done():
+            self._waiting.set_exception(LinkLost("Valkey closed the connection"))
+        if self.on_lost:
+            self.on_lost()
+
+    async def run(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send all in one write; one reply for each, errors as `Failure` values."""
+        if not commands:
+            return []
+        self._replies = []
+        self._expected = len(commands)
+        self._waiting = asyncio.get_running_loop().create_future()
+        self.send(commands)
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+    def send(self, commands: Sequence[Command]) -> None:
+        if self._transport is None or not self.alive:
+            raise LinkLost("not connected to Valkey")
+        self._transport.write(b"".join(map(encode_command, commands)))
+
+    def close(self) -> None:
+        self.alive = False
+        if self._transport is not None:
+            self._transport.close()
+
+    def restrict(self, keys: tuple[bytes, ...] | None) -> list[Command]:
+        """The commands (none if nothing changes) that let this connection touch `keys` only, or all keys."""
+        if keys == self.restricted_to:
+            return []
+        self.restricted_to = keys
+        if keys is ALL_KEYS:
+            allowed = [b"+" + name for name in FORBIDDEN_TO_LOCKING_SCRIPTS]
+            return [[b"ACL", b"SETUSER", self.user, b"allkeys", *allowed]]
+        denied = [b"-" + name for name in FORBIDDEN_TO_LOCKING_SCRIPTS]
+        patterns = [b"~" + _literal_pattern(key) for key in keys]
+        return [[b"ACL", b"SETUSER", self.user, b"resetkeys", *denied, *patterns]]
+
+    async def denied_key(self) -> bytes | None:
+        """The key in Valkey's newest access-denied record of this connection's user."""
+        log = (await self.run([[b"ACL", b"LOG", b"1"]]))[0]
+        if not isinstance(log, list) or not log or not isinstance(log[0], list):
+            return None
+        entry = dict(zip(log[0][::2], log[0][1::2], strict=False))  # type: ignore[arg-type]
+        if entry.get(b"username") != self.user or entry.get(b"reason") != b"key":
+            return None
+        key = entry.get(b"object")
+        return key if isinstance(key, bytes) else None
+
+
+def _literal_pattern(key: bytes) -> bytes:
+    """A glob that matches this key only (ACL rules cannot spell white space: there `?` stands for one)."""
+    return _SPACE.sub(b"?", _GLOB.sub(lambda found: b"\\" + found[0], key))
+
+
+class LinkPool:
+    """Up to `MAX_LINKS` connections to one server, most recently used first.
+
+    `address`: `redis://[user:password@]host:port`, `rediss://…` or `unix:///path`.
+    """
+
+    def __init__(self, address: str, name: str) -> None:
+        self._address = address
+        self._name = name
+        self._idle: list[Link] = []
+        self._free_users = [f"{name}-{number}".encode() for number in reversed(range(MAX_LINKS))]
+        self._slots = asyncio.Semaphore(MAX_LINKS)
+        self._open: set[Link] = set()
+
+    @contextlib.asynccontextmanager
+    async def link(self) -> AsyncIterator[Link]:
+        async with self._slots:
+            link = await self._take()
+            try:
+                yield link
+            finally:
+                self._give_back(link)
+
+    def close(self) -> None:
+        for link in list(self._open):
+            link.close()
+
+    async def _take(self) -> Link:
+        while self._idle:
+            link = self._idle.pop()
+            if link.alive:
+                return link
+            self._discard(link)
+        user = self._free_users.pop()
+        try:
+            link = await self._connect(user)
+        except BaseException:
+            self._free_users.append(user)
+            raise
+        self._open.add(link)
+        return link
+
+    def _give_back(self, link: Link) -> None:
+        if link.alive and not link.on_push:
+            self._idle.append(link)
+        else:
+            link.close()
+            self._discard(link)
+
+    def _discard(self, link: Link) -> None:
+        self._open.discard(link)
+        self._free_users.append(link.user)
+
+    async def _connect(self, user: bytes) -> Link:
+        url = urlsplit(self._address)
+        loop = asyncio.get_running_loop()
+        if url.scheme == "unix":
+            _, link = await loop.create_unix_connection(lambda: Link(user), url.path)
+        else:
+            secure = ssl.create_default_context() if url.scheme == "rediss" else None
+            _, link = await loop.create_connection(
+                lambda: Link(user), url.hostname or "127.0.0.1", url.port or 6379, ssl=secure
+            )
+        try:
+            await self._log_in(link, [unquote(part or "").encode() for part in (url.username, url.password)])
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    async def _log_in(self, link: Link, credentials: list[bytes]) -> None:
+        secret = b"local-only"
+        rules = [b"reset", b"on", b">" + secret, b"+@all", b"allkeys", b"allchannels"]
+        rules += [b"-" + command for command in VALKEY_ONLY]
+        steps: list[Command] = []
+        if credentials[1]:
+            steps.append([b"AUTH", *filter(None, credentials)])
+        steps += [[b"ACL", b"SETUSER", link.user, *rules], [b"AUTH", link.user, secret]]
+        for reply in await link.run(steps):
+            if isinstance(reply, Failure):
+                raise LinkLost(f"Valkey refused the gateway: {reply.text}")

