@@ -1,0 +1,71 @@
+'use strict';
+// Lets `package` and `deploy` of osls and of the Serverless Framework build the functions' zips by themselves.
+
+const { spawn, spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const PROBE = `
+import importlib.util, shutil, sys
+sys.exit(not (sys.version_info >= (3, 11) and (importlib.util.find_spec("pip") or shutil.which("uv"))))
+`;
+
+class FunctionZips {
+  constructor(serverless) {
+    this.serverless = serverless;
+    this.hooks = {
+      'before:package:createDeploymentArtifacts': () => this.build(this.service().getAllFunctions()),
+      'before:package:function:package': () => this.build(this.service().getAllFunctions()),
+      'before:package:compileEvents': () => this.splitOrigins(),
+      'before:deploy:deploy': () => this.refuseUnsetSecrets(),
+    };
+  }
+
+  service() {
+    return this.serverless.service;
+  }
+
+  root() {
+    return this.serverless.serviceDir || this.serverless.config.servicePath;
+  }
+
+  build(names) {
+    const wanted = {};
+    for (const name of names) {
+      const { handler, package: { artifact } } = this.service().getFunction(name);
+      wanted[name] = { handler, artifact: path.relative(this.root(), path.resolve(this.root(), artifact)) };
+    }
+    return run(findPython(), ['-m', 'local.packaging'], this.root(), JSON.stringify(wanted));
+  }
+
+  splitOrigins() {
+    const { cors } = this.service().provider.httpApi;
+    cors.allowedOrigins = cors.allowedOrigins.flatMap((origins) => origins.split(',')).map((it) => it.trim());
+  }
+
+  refuseUnsetSecrets() {
+    const { environment } = this.service().provider;
+    const missing = this.service().custom.requiredToDeploy.filter((name) => !environment[name]);
+    if (missing.length) throw new Error(`Set ${missing.join(', ')} in the environment or in .env before deploying.`);
+  }
+}
+
+function findPython() {
+  const { TRAFFIC_COP_PYTHON, VIRTUAL_ENV } = process.env;
+  if (TRAFFIC_COP_PYTHON) return TRAFFIC_COP_PYTHON;
+  const inVenv = VIRTUAL_ENV ? [path.join(VIRTUAL_ENV, 'bin', 'python'), path.join(VIRTUAL_ENV, 'Scripts', 'python.exe')] : [];
+  const candidates = [...inVenv, 'python3', 'python', 'python3.13', 'python3.12', 'python3.11'];
+  const found = candidates.find((python) => spawnSync(python, ['-c', PROBE], { stdio: 'ignore' }).status === 0);
+  if (!found) throw new Error('No Python 3.11 or newer with pip (or uv) found; set TRAFFIC_COP_PYTHON to one.');
+  return found;
+}
+
+function run(command, args, cwd, input) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['pipe', 'inherit', 'inherit'] });
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`Building the functions failed (${code}).`))));
+    child.stdin.end(input);
+  });
+}
+
+module.exports = FunctionZips;
