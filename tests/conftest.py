@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from local.issuer import ThreadedIssuer
 from local.redis import ThreadedUpstash
 
 
 @pytest.fixture(scope="session")
 def upstash() -> Iterator[ThreadedUpstash]:
-    """Valkey behind the Upstash REST gateway: `.rest_url`, `.token`, `.redis_url`, `.commands()`, `.counting()`."""
+    """Valkey behind the Upstash gateway: `.rest_url`, `.token`, `.redis_url`, `.commands()`, `.counting()`."""
     with ThreadedUpstash() as server:
         yield server
 
@@ -20,3 +21,13 @@ def redis_direct(upstash: ThreadedUpstash) -> Iterator["redis.Redis"]:
     """redis-py on the same server, for looking at (or preparing) what the REST side stored."""
     with redis.Redis.from_url(upstash.redis_url, decode_responses=True) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[ThreadedIssuer]:
+    """Supabase Auth: `.url`, `.anon_key`, `.service_key`, `.add_user(…)`, `.sign_in(email)`, `.mint(…)`, `.keys`.
+
+    Shared by all tests: one that rotates keys, moves the clock or breaks the JWKS makes its own `ThreadedIssuer`.
+    """
+    with ThreadedIssuer() as server:
+        yield server

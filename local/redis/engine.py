@@ -1,4 +1,4 @@
-"""Executes what REST requests ask for on Valkey, with Upstash's rules: refusals, key locking, transactions."""
+"""Executes what REST requests ask for on Valkey, by Upstash's rules: refusals, key locking, transactions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Connections to Valkey: one HTTP request owns one, so that a transaction or a long script disturbs no other request."""
+"""Connections to Valkey: one HTTP request owns one, so that a transaction disturbs no other request."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What Upstash's REST API does not do: refused here too, or code would pass locally and fail in production."""
+"""What Upstash's REST API does not do: refused here, or code would pass locally and fail in production."""
 
 from local.redis.resp import Failure, Reply
 from local.redis.scripts import Command
@@ -60,6 +60,6 @@ def _blocks(command: Command) -> bool:
 
 def _not_available(name: bytes) -> Failure:
     return Failure(
-        b"ERR Command is not available: '%b'. See https://upstash.com/docs/redis/overall/compatibility for details"
-        % name
+        b"ERR Command is not available: '%b'. "
+        b"See https://upstash.com/docs/redis/overall/compatibility for details" % name
     )

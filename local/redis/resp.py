@@ -1,4 +1,4 @@
-"""RESP2 as it is on the wire: the Upstash gateway must tell a status reply from a string, which client libraries hide."""
+"""RESP2 as it is on the wire: the gateway must tell a status from a string, which client libraries hide."""
 
 from collections.abc import Generator, Sequence
 from typing import TypeAlias
@@ -16,7 +16,7 @@ class Failure(bytes):
         return self.decode("utf-8", "replace")
 
 
-Reply: TypeAlias = "None | int | bytes | list[Reply]"
+Reply: TypeAlias = "int | bytes | list[Reply] | None"
 
 _Step: TypeAlias = Generator[None, None, bytes]
 

