@@ -1,7 +1,7 @@
 """Which tenants have something due: sixteen zsets of `kind|tenant` by the earliest deadline (unix ms).
 
-An entry is written before the tenant's script, so it may come for nothing but is never missing; an environment writes
-one only when the deadline that it knows of is later or past.
+An entry is written before the tenant's script and in the same round trip, so it may come for nothing; an environment
+writes one only when the deadline that it knows of is later or past.
 """
 
 import time
@@ -12,12 +12,14 @@ from typing import Final
 
 from shared.state.client import Argument, Redis
 from shared.state.keys import SEAL, Key
+from shared.state.scripts import script
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
 
 SHARDS: Final = 16
-# An environment writes an entry at most a script's time before the script; after this long an empty one is stale.
-_STALE_MS: Final = 120_000
-_PENDING: Final = "socket"
+SOCKET: Final = "socket"
+_VISIT_MS: Final = 60_000
+_EMPTY_MS: Final = 3_600_000
+_SETTLE: Final = script(__file__, "settle")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,15 @@ class Due:
     @property
     def scope(self) -> TenantScope:
         return TenantScope(self.name, SCOPE_SEAL)
+
+    @property
+    def member(self) -> str:
+        return f"{self.kind}|{self.name}"
+
+    @property
+    def found_empty_before(self) -> bool:
+        """Deadlines are even; an odd one says that the last visit found nothing."""
+        return self.deadline_ms % 2 == 1
 
 
 class DueIndex:
@@ -51,7 +62,7 @@ class DueIndex:
 
     def note_socket(self, connection: str, deadline_ms: int) -> None:
         """A socket without identity is looked at then."""
-        self._redis.call(*_adding(_PENDING, connection, deadline_ms), idempotent=True)
+        self._redis.call(*_adding(SOCKET, connection, deadline_ms), idempotent=True)
 
     def due(self, limit: int = 1000) -> Iterator[Due]:
         """Entries whose deadline has passed, of all shards."""
@@ -64,17 +75,32 @@ class DueIndex:
                 kind, _, name = member.partition("|")
                 yield Due(kind, name, int(float(score)))
 
-    def settle(self, entry: Due, next_ms: int | None) -> None:
-        """After an entry's work: its next deadline; none drops it once it is too old to race with a writer."""
-        member = f"{entry.kind}|{entry.name}"
+    def visit(self, entry: Due) -> int:
+        """Marks the entry as being looked at; returns the mark that `settle` wants. A crash leaves it due again soon."""
+        mark = _even(self._now() * 1000 + _VISIT_MS)
+        self._redis.call("ZADD", _key(_shard(entry.name)), mark, entry.member, idempotent=True)
+        return mark
+
+    def settle(self, entry: Due, mark: int, next_ms: int | None) -> None:
+        """After a visit: the next deadline; an entry found empty is looked at once more before it goes."""
         if next_ms is not None:
-            self._redis.call("ZADD", _key(_shard(entry.name)), next_ms, member, idempotent=True)
-        elif entry.kind == _PENDING or entry.deadline_ms < self._now() * 1000 - _STALE_MS:
-            self._redis.call("ZREM", _key(_shard(entry.name)), member, idempotent=True)
+            following = str(_even(next_ms))
+        else:
+            following = "" if entry.found_empty_before else str(_even(self._now() * 1000 + _EMPTY_MS) + 1)
+        self._redis.run(
+            _SETTLE,
+            {"due": _key(_shard(entry.name))},
+            {"member": entry.member, "expected": mark, "next": following},
+            idempotent=True,
+        )
+
+
+def _even(milliseconds: float) -> int:
+    return int(milliseconds) // 2 * 2
 
 
 def _adding(kind: str, name: str, deadline_ms: int) -> list[Argument]:
-    return ["ZADD", _key(_shard(name)), "LT", deadline_ms, f"{kind}|{name}"]
+    return ["ZADD", _key(_shard(name)), "LT", _even(deadline_ms), f"{kind}|{name}"]
 
 
 def _shard(name: str) -> int:

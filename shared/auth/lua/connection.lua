@@ -1,5 +1,5 @@
 -- A user's hash holds his connections: c:<connection> is the record, s:<connection> its subscriptions, and what ends
--- tokens early (see auth/revocation).  The record, one field a line: state (a admitted, c connected), permissions
+-- tokens early (see auth/revocation).  The record, one field a line: state (a admitted, c connected, g gone), permissions
 -- (letters of r w x a), token expiry (unix s, 0 never), supabase session, issued at (unix s), connected at (ms),
 -- lease end when last written (ms), source address, info (JSON).
 local GRACE_S = 25
@@ -45,6 +45,7 @@ local function connection_load(user_key, conn, session, need, now)
     'blocked')
   if not held[1] then return nil, 'gone' end
   local record = lines(held[1], RECORD)
+  if record.state == 'g' then return nil, 'gone' end
   local expires = tonumber(record.expires)
   if (held[3] and tonumber(record.issued) < tonumber(held[3])) or held[4]
     or (held[5] and now < tonumber(held[5]) * 1000) then return nil, 'revoked' end

@@ -1,0 +1,207 @@
+"""Channels of one tenant as the server sees them: publish, who is there, what was said, who must go."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from shared.auth.identity import Permission
+from shared.auth.sockets import Socket, Sockets
+from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
+from shared.realtime.connections import Connections, refused
+from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
+from shared.realtime.namespaces import namespace_of
+from shared.realtime.protocol import Position, ServerDisconnect, publication_body
+from shared.state.client import Argument, Redis
+from shared.state.scripts import script
+from shared.tenant.scope import TenantScope
+
+MAX_PRESENCE: Final = 500
+MAX_PUBLICATION_BYTES: Final = 65_536
+_IDEMPOTENCY_MS: Final = 300_000
+_PUBLISH, _PRESENCE, _HISTORY = (script(__file__, name) for name in ("publish", "presence", "history"))
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a publication stands in its channel's log, and how its delivery went."""
+
+    offset: int
+    epoch: str
+    delivery: Delivered
+
+
+@dataclass(frozen=True)
+class PastPublications:
+    """A piece of history: (offset, members of the publication's JSON object), and the log's top."""
+
+    offset: int
+    epoch: str
+    publications: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class ListedConnection:
+    """One open connection, as `GET /connections` shows it; times are unix seconds."""
+
+    client: str
+    user: str
+    channels: list[str]
+    connected_at: float
+    expires_at: int
+
+
+class Channels:
+    """Operations on any channel of a scope. Callers have checked who asks; `on_behalf` checks a client's frame."""
+
+    def __init__(self, redis: Redis, sockets: Sockets, delivery: Delivery, connections: Connections) -> None:
+        self._redis = redis
+        self._sockets = sockets
+        self._delivery = delivery
+        self._connections = connections
+
+    def publish(
+        self,
+        scope: TenantScope,
+        channel: str,
+        data: bytes,
+        *,
+        tags: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        skip_history: bool = False,
+    ) -> Published:
+        """Appends `data` (JSON text, ≤ 64 KB) and delivers it; once per idempotency key within five minutes."""
+        if len(data) > MAX_PUBLICATION_BYTES:
+            raise TooLarge("a publication's data is at most 64 KB")
+        compact = msgspec.json.format(data, indent=-1)
+        event = self._delivery.event(scope, channel)
+        args: dict[str, Argument] = {
+            **event.args,
+            "body": publication_body(compact, tags=dict(tags) if tags else None),
+            "idempotency_ms": _IDEMPOTENCY_MS if idempotency_key else 0,
+            "kind": "msg" if skip_history else "pub",
+        }
+        keys = {**event.keys, "idempotency": scope.key("published", channel, idempotency_key)}
+        offset, epoch, claim = self._redis.run(
+            _PUBLISH, keys, args, before=event.before, idempotent=bool(idempotency_key)
+        )
+        return Published(offset, epoch, self._delivery.finish(event, claim))
+
+    def presence(self, scope: TenantScope, channel: str, on_behalf: Socket | None = None) -> dict[str, Any]:
+        """Info of each member by its connection. Raises LimitReached above 500."""
+        count, members = self._members(scope, channel, on_behalf, MAX_PRESENCE)
+        if count > MAX_PRESENCE:
+            raise LimitReached(f"more than {MAX_PRESENCE} members: ask for presence_stats")
+        return members
+
+    def presence_stats(self, scope: TenantScope, channel: str, on_behalf: Socket | None = None) -> dict[str, int]:
+        """How many clients and how many users are in the channel."""
+        count, members = self._members(scope, channel, on_behalf, 1_000_000)
+        users = {member["user"] for member in members.values()}
+        return {"num_clients": count, "num_users": len(users)}
+
+    def history(
+        self,
+        scope: TenantScope,
+        channel: str,
+        *,
+        limit: int,
+        since: Position | None = None,
+        reverse: bool = False,
+        on_behalf: Socket | None = None,
+    ) -> PastPublications:
+        """Publications after `since` (before it in reverse); limit 0 gives the position only, negative all."""
+        options = namespace_of(channel)
+        if not options.has_history:
+            raise NotAvailable("history is off for this channel")
+        keys = {**channel_keys(scope, channel), **self._asking_key(scope, on_behalf)}
+        args: dict[str, Argument] = {
+            **self._asking(on_behalf),
+            "birth": self._delivery.event(scope, channel).args["birth"],
+            "since_offset": "" if since is None else since.offset,
+            "since_epoch": "" if since is None else since.epoch,
+            "limit": limit,
+            "reverse": int(reverse),
+            "history_size": options.log_size,
+            "history_ttl_ms": options.log_ttl_ms,
+        }
+        status, *rest = self._redis.run(_HISTORY, keys, args, idempotent=True)
+        if status == "unrecoverable":
+            raise UnrecoverablePosition()
+        if status != "ok":
+            raise refused(status)
+        found = [(rest[i], rest[i + 1]) for i in range(2, len(rest), 2)]
+        return PastPublications(rest[0], rest[1], found)
+
+    def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
+        """Closes one connection of the scope with the code; False when it has none of that id."""
+        socket = self._sockets.find(connection)
+        if socket is None or socket.scope != scope:
+            return False
+        self._connections.disconnect(socket)
+        self._delivery.close([connection], why)
+        return True
+
+    def disconnect_user(
+        self, scope: TenantScope, user: str, why: ServerDisconnect, *, client: str = "", spared: frozenset[str] = frozenset()
+    ) -> int:
+        """Closes the user's connections (only `client`, if given; never the spared); returns how many."""
+        chosen = [
+            one.client
+            for one in self.connections_of(scope, user)
+            if one.client not in spared and client in ("", one.client)
+        ]
+        return sum(self.disconnect(scope, connection, why) for connection in chosen)
+
+    def connections_of(self, scope: TenantScope, user: str) -> Iterator[ListedConnection]:
+        """The user's open connections."""
+        flat = self._redis.call("HGETALL", user_key(scope, user))
+        fields = dict(flat) if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
+        for name, record in fields.items():
+            if name.startswith("c:") and not record.startswith("g\n"):
+                yield _listed(user, name[2:], record, fields.get(f"s:{name[2:]}", ""))
+
+    def connection_ids(self, scope: TenantScope, after: int, limit: int) -> list[str]:
+        """Connection ids of the scope by rank of their lease's end, from rank `after`."""
+        found = self._redis.call("ZRANGE", scope.key("leases"), after, after + limit - 1)
+        return [str(connection) for connection in found]
+
+    def listed(self, scope: TenantScope, connection: str) -> ListedConnection | None:
+        """One connection of the scope; None when it is gone."""
+        socket = self._sockets.find(connection)
+        if socket is None or socket.scope != scope:
+            return None
+        held = [f"c:{connection}", f"s:{connection}"]
+        record, subscriptions = self._redis.call("HMGET", user_key(scope, socket.user), *held)
+        return _listed(socket.user, connection, record, subscriptions or "") if record else None
+
+    def _members(
+        self, scope: TenantScope, channel: str, on_behalf: Socket | None, most: int
+    ) -> tuple[int, dict[str, Any]]:
+        if not namespace_of(channel).presence:
+            raise NotAvailable("presence is off for this channel")
+        keys = {
+            "channel": channel_keys(scope, channel)["channel"],
+            "leases": scope.key("leases"),
+            **self._asking_key(scope, on_behalf),
+        }
+        args = {**self._asking(on_behalf), "most": most}
+        status, *rest = self._redis.run(_PRESENCE, keys, args, idempotent=True)
+        if status != "ok":
+            raise refused(status)
+        return rest[0], {rest[i]: msgspec.json.decode(rest[i + 1]) for i in range(1, len(rest), 2)}
+
+    def _asking(self, socket: Socket | None) -> dict[str, Argument]:
+        if socket is None:
+            return {"conn": "", "session": "", "need": ""}
+        return {"conn": socket.connection, "session": socket.session, "need": Permission.READ.value[0]}
+
+    def _asking_key(self, scope: TenantScope, socket: Socket | None) -> dict[str, Any]:
+        return {"user": user_key(scope, socket.user if socket else "")}
+
+
+def _listed(user: str, connection: str, record: str, subscriptions: str) -> ListedConnection:
+    parts = record.split("\n")
+    channels = [line.split(" ")[0] for line in subscriptions.split("\n") if line.endswith(" 1")]
+    return ListedConnection(connection, user, sorted(channels), int(parts[5]) / 1000, int(parts[2]))

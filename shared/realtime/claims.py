@@ -1,0 +1,145 @@
+"""A claim as frames: what each connection gets of a batch of log entries."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.realtime.namespaces import namespace_of
+from shared.realtime.protocol import entry_push, publication, unsubscribe_push
+from shared.realtime.sender import Outcome
+
+_FRAME_BYTES: Final = 100_000
+_Position = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    position: _Position
+    kind: str
+    body: str
+
+
+@dataclass
+class Served:
+    """One connection of a claim: the frames it gets, and what the lane must know afterwards."""
+
+    connection: str
+    cmd: str
+    frames: Sequence[bytes]
+    on_delivery: str
+    outcome: Outcome = Outcome.UNSENT
+
+    @property
+    def change(self) -> str:
+        """`live`, `drop` or nothing, for the advance script."""
+        if self.outcome in (Outcome.GONE, Outcome.UNKNOWN):
+            return "drop"
+        return self.on_delivery if self.outcome is Outcome.DELIVERED else ""
+
+
+class Claim:
+    """What a script answered: epoch, the id up to which it reaches, entries and targets (lua/channel.lua)."""
+
+    def __init__(self, channel: str, raw: Sequence[Any]) -> None:
+        self.epoch, self.hi, entries, targets = raw
+        self._channel = channel
+        self._options = namespace_of(channel)
+        self._entries = [
+            _Entry(_position(entries[i]), entries[i + 1], entries[i + 2]) for i in range(0, len(entries), 3)
+        ]
+        self._shared: dict[tuple[_Position, bool], list[bytes]] = {}
+        self.served = [self._serve(*target) for target in targets]
+
+    def _serve(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
+        if what == "close":
+            return Served(connection, cmd, (), "drop")
+        if what == "2500":
+            return Served(connection, cmd, [self._insufficient_state()], "drop")
+        if what == "live":
+            start, wants_joins = rest
+            return Served(connection, cmd, self._after(_position(start), wants_joins == "1"), "")
+        return self._joining(connection, cmd, what, *rest)
+
+    def _joining(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
+        kind, epoch, at, recovered, want_offset, want_epoch, extra, wants_joins = rest
+        position = _position(at)
+        missed = self._missed(int(want_offset), position) if recovered == "1" else []
+        fitting, overflow = _fit(missed)
+        result = self._subscription(epoch, position[0], recovered == "1", want_offset != "", fitting)
+        frames = [self._reply(kind, int(cmd), result, extra), *_packed(self._push(entry) for entry in overflow)]
+        if what == "reply+2500":
+            return Served(connection, cmd, [*frames, self._insufficient_state()], "drop")
+        frames.extend(self._after(position, wants_joins == "1"))
+        return Served(connection, cmd, frames, "live")
+
+    def _missed(self, want: int, at: _Position) -> list[_Entry]:
+        return [e for e in self._entries if e.kind == "pub" and (want, 0) < e.position <= at]
+
+    def _after(self, start: _Position, wants_joins: bool) -> list[bytes]:
+        if (start, wants_joins) not in self._shared:
+            hi = _position(self.hi)
+            chosen = (
+                self._push(entry)
+                for entry in self._entries
+                if start < entry.position <= hi and (wants_joins or entry.kind in ("pub", "msg"))
+            )
+            self._shared[start, wants_joins] = list(_packed(chosen))
+        return self._shared[start, wants_joins]
+
+    def _subscription(
+        self, epoch: str, offset: int, recovered: bool, was_recovering: bool, missed: Sequence[_Entry]
+    ) -> str:
+        if not self._options.recoverable:
+            return ""
+        parts = ['"recoverable":true,"positioned":true', f'"epoch":"{epoch}"', f'"offset":{offset}']
+        if was_recovering:
+            parts.append('"was_recovering":true')
+        if recovered:
+            parts.append('"recovered":true')
+        if missed:
+            found = ",".join(publication(entry.position[0], entry.body) for entry in missed)
+            parts.append(f'"publications":[{found}]')
+        return ",".join(parts)
+
+    def _reply(self, kind: str, cmd: int, subscription: str, extra: str) -> bytes:
+        if kind == "c":
+            subs = f'"subs":{{"{self._channel}":{{{subscription}}}}}'
+            return f'{{"id":{cmd},"connect":{{{extra},{subs}}}}}'.encode()
+        members = ",".join(part for part in (extra, subscription) if part)
+        return f'{{"id":{cmd},"subscribe":{{{members}}}}}'.encode()
+
+    def _push(self, entry: _Entry) -> str:
+        return entry_push(self._channel, entry.kind, entry.position[0], entry.body)
+
+    def _insufficient_state(self) -> bytes:
+        return unsubscribe_push(self._channel, 2500, "insufficient state").encode()
+
+
+def _position(text: str) -> _Position:
+    offset, _, n = text.partition("-")
+    return int(offset), int(n)
+
+
+def _fit(entries: Sequence[_Entry]) -> tuple[Sequence[_Entry], Sequence[_Entry]]:
+    """Those that fit one reply, and the rest."""
+    size = 0
+    for i, entry in enumerate(entries):
+        size += len(entry.body) + 40
+        if size > _FRAME_BYTES:
+            return entries[:i], entries[i:]
+    return entries, ()
+
+
+def _packed(lines: Iterator[str]) -> Iterator[bytes]:
+    """Lines joined into frames that API Gateway takes."""
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        encoded = line.encode()
+        if batch and size + len(encoded) > _FRAME_BYTES:
+            yield b"\n".join(batch)
+            batch, size = [], 0
+        batch.append(encoded)
+        size += len(encoded) + 1
+    if batch:
+        yield b"\n".join(batch)

@@ -1,0 +1,304 @@
+"""A connection's life: admitted, connected, subscribed, refreshed, gone. Each step is one script."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.auth.identity import Identity, Permission
+from shared.auth.sockets import Socket, Sockets
+from shared.errors import (
+    InvalidToken,
+    LimitReached,
+    NotFound,
+    PermissionDenied,
+    TokenExpired,
+    TrafficCopError,
+    Unavailable,
+)
+from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
+from shared.realtime.namespaces import namespace_of, personal_channel
+from shared.realtime.protocol import SubscribeOptions, client_info
+from shared.settings import Settings
+from shared.state.client import Argument, Redis
+from shared.state.scripts import script
+
+LEASE_MS: Final = 540_000
+GRACE_S: Final = 25
+_LEAVES_A_CALL: Final = 16
+_LETTERS: Final = {
+    Permission.READ: "r",
+    Permission.WRITE: "w",
+    Permission.EXECUTE: "x",
+    Permission.ADMIN: "a",
+}
+_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _DISCONNECT, _LEAVE, _REFRESH, _PUBLISH = (
+    script(__file__, name)
+    for name in ("connect", "subscribe", "unsubscribe", "disconnect", "leave", "refresh", "client_publish")
+)
+
+
+class ConnectionGone(NotFound):
+    """The connection was closed, kicked or reaped."""
+
+
+class NotConnectedYet(Unavailable):
+    """The frame overtook the `connect` of its connection."""
+
+
+class ConnectedAlready(TrafficCopError):
+    """A second `connect` on one connection."""
+
+    code, status, title, protocol_code = "connected-already", 409, "Connected already", 107
+
+
+@dataclass(frozen=True)
+class ConnectRequest:
+    """What the `connect` command says that matters here."""
+
+    cmd: int
+    extra: str
+    since: SubscribeOptions | None
+
+
+def refused(why: str) -> TrafficCopError:
+    """The error for a script's refusal."""
+    kinds: dict[str, TrafficCopError] = {
+        "gone": ConnectionGone("the connection is closed"),
+        "revoked": InvalidToken("the token was revoked"),
+        "expired": TokenExpired("the token expired"),
+        "waiting": NotConnectedYet("connect first"),
+        "denied": PermissionDenied(),
+        "again": ConnectedAlready(),
+        "full": LimitReached("too many channels on this connection"),
+        "full:tenant": LimitReached("too many connections of this tenant", retry_after=60),
+        "full:user": LimitReached("too many connections of this user", retry_after=60),
+        "full:address": LimitReached("too many connections from this address", retry_after=60),
+    }
+    return kinds[why]
+
+
+class Connections:
+    """Every operation on one connection; a refusal is raised as an error of the catalogue."""
+
+    def __init__(self, redis: Redis, sockets: Sockets, delivery: Delivery, settings: Settings) -> None:
+        self._redis = redis
+        self._sockets = sockets
+        self._delivery = delivery
+        self._settings = settings
+
+    def admit(self, connection: str, identity: Identity, address: str) -> Socket:
+        """Takes a socket in within the caps, before it has said `connect`."""
+        return self._open(connection, identity, address, None)
+
+    def admit_connected(
+        self, connection: str, identity: Identity, address: str, request: ConnectRequest
+    ) -> Socket:
+        """Takes in a socket whose first frame brought the token; its reply comes through its personal channel."""
+        return self._open(connection, identity, address, request)
+
+    def connect(self, socket: Socket, request: ConnectRequest) -> None:
+        """`connect` on a socket that was admitted with its handshake."""
+        self._attach(socket, request, {"admit": 0}, ())
+
+    def _open(
+        self, connection: str, identity: Identity, address: str, request: ConnectRequest | None
+    ) -> Socket:
+        socket, recording = self._sockets.writing(connection, identity)
+        admission: dict[str, Argument] = {
+            "admit": 1,
+            "permissions": "".join(sorted(_LETTERS[permission] for permission in identity.permissions)),
+            "expires": identity.expires_at,
+            "issued": identity.issued_at,
+            "address": address,
+        }
+        self._attach(socket, request, admission, [recording])
+        self._sockets.remember(socket)
+        return socket
+
+    def _attach(
+        self,
+        socket: Socket,
+        request: ConnectRequest | None,
+        admission: dict[str, Argument],
+        recording: Sequence[Sequence[Argument]],
+    ) -> None:
+        event = self._delivery.event(socket.scope, personal_channel(socket.user))
+        limits = self._settings
+        args: dict[str, Argument] = {
+            **event.args,
+            "conn": socket.connection,
+            "session": socket.session,
+            "permissions": "",
+            "expires": 0,
+            "issued": 0,
+            "address": "",
+            **admission,
+            "attach": int(request is not None),
+            "lease_ms": LEASE_MS,
+            "max_tenant": limits.max_connections_per_tenant,
+            "max_user": limits.max_connections_per_user,
+            "max_address": limits.max_connections_per_address,
+            "info": client_info(socket.user, socket.connection),
+            "cmd": request.cmd if request else 0,
+            "extra": request.extra if request else "",
+            **_wanted(request.since if request else None),
+        }
+        keys = {**event.keys, "addresses": socket.scope.key("addresses")}
+        before = [*recording, *event.before, *self._delivery.note_lease(socket.scope, LEASE_MS)]
+        status, *rest = self._redis.run(_CONNECT, keys, args, before=before)
+        if status != "ok":
+            raise refused(status)
+        self._delivery.finish(event, rest[0])
+
+    def subscribe(self, socket: Socket, channel: str, cmd: int, options: SubscribeOptions, extra: str) -> bool:
+        """Joins a channel; the reply comes from the lane's holder. False when a later command overtook this one."""
+        event = self._delivery.event(socket.scope, channel)
+        keys = {**event.keys, "user": user_key(socket.scope, socket.user)}
+        args: dict[str, Argument] = {
+            **event.args,
+            **self._frame(socket, Permission.READ),
+            "cmd": cmd,
+            "max_channels": self._settings.max_channels_per_connection,
+            "info": client_info(socket.user, socket.connection),
+            "extra": extra,
+            **_wanted(options, forced=namespace_of(channel).force_push_join_leave),
+        }
+        status, *rest = self._redis.run(_SUBSCRIBE, keys, args, before=event.before)
+        if status == "stale":
+            return False
+        if status != "ok":
+            raise refused(status)
+        self._delivery.finish(event, rest[0])
+        return True
+
+    def unsubscribe(self, socket: Socket, channel: str, cmd: int) -> None:
+        event = self._delivery.event(socket.scope, channel)
+        keys = {**event.keys, "user": user_key(socket.scope, socket.user)}
+        args: dict[str, Argument] = {
+            **event.args,
+            "conn": socket.connection,
+            "session": socket.session,
+            "cmd": cmd,
+        }
+        status, *rest = self._redis.run(_UNSUBSCRIBE, keys, args, before=event.before)
+        if status not in ("ok", "stale"):
+            raise refused(status)
+        if rest:
+            self._delivery.finish(event, rest[0])
+
+    def publish(self, socket: Socket, channel: str, body: str) -> Delivered:
+        """Appends a publication of this client; `body` as protocol.publication_body makes it."""
+        event = self._delivery.event(socket.scope, channel)
+        keys = {**event.keys, "user": user_key(socket.scope, socket.user)}
+        args: dict[str, Argument] = {
+            **event.args,
+            **self._frame(socket, Permission.WRITE),
+            "subscribers_only": 1,
+            "body": body,
+        }
+        status, *rest = self._redis.run(_PUBLISH, keys, args, before=event.before)
+        if status != "ok":
+            raise refused(status)
+        return self._delivery.finish(event, rest[2])
+
+    def refresh(self, socket: Socket, identity: Identity) -> None:
+        """Goes on under a newer token of the same user and tenant."""
+        letters = "".join(sorted(_LETTERS[permission] for permission in identity.permissions))
+        status = self._redis.run(
+            _REFRESH,
+            {"user": user_key(socket.scope, socket.user), "leases": socket.scope.key("leases")},
+            {
+                "conn": socket.connection,
+                "session": socket.session,
+                "permissions": letters,
+                "expires": identity.expires_at,
+                "issued": identity.issued_at,
+                "lease_ms": LEASE_MS,
+            },
+            idempotent=True,
+        )
+        if status != "ok":
+            raise refused(status)
+
+    def disconnect(self, socket: Socket, *, if_lease_ended: bool = False) -> bool:
+        """Forgets the connection and leaves its channels; False when its lease turned out to go on."""
+        scope = socket.scope
+        status, *channels = self._redis.run(
+            _DISCONNECT,
+            {
+                "user": user_key(scope, socket.user),
+                "leases": scope.key("leases"),
+                "addresses": scope.key("addresses"),
+            },
+            {
+                "conn": socket.connection,
+                "personal": personal_channel(socket.user),
+                "if_lease_ended": int(if_lease_ended),
+            },
+            idempotent=True,
+        )
+        if channels:
+            self._leave_all(socket, channels)
+        return bool(status != "alive")
+
+    def _leave_all(self, socket: Socket, channels: Sequence[str]) -> None:
+        """Takes the connection out of its lanes, and only then drops its record; `deliver` tells the others."""
+        forget: list[list[Argument]] = [
+            ["ZREM", socket.scope.key("leases"), socket.connection],
+            [
+                "HDEL",
+                user_key(socket.scope, socket.user),
+                *(f"{kind}:{socket.connection}" for kind in ("c", "s", "m")),
+            ],
+        ]
+        told: list[str] = []
+        for start in range(0, len(channels), _LEAVES_A_CALL):
+            part = channels[start : start + _LEAVES_A_CALL]
+            last = start + _LEAVES_A_CALL >= len(channels)
+            heard = self._leave(socket, part, forget if last else [])
+            told += [channel for channel, waits in zip(part, heard, strict=True) if waits]
+        if told:
+            self._delivery.enqueue(socket.scope, told)
+
+    def _leave(self, socket: Socket, channels: Sequence[str], before: Sequence[Sequence[Argument]]) -> Any:
+        keys = [key for channel in channels for key in channel_keys(socket.scope, channel).values()]
+        options = [namespace_of(channel) for channel in channels]
+        return self._redis.run(
+            _LEAVE,
+            {},
+            {"conn": socket.connection},
+            before=before,
+            more_keys=keys,
+            more_args=[
+                part for one in options for part in (one.log_size, one.log_ttl_ms, int(one.join_leave))
+            ],
+            idempotent=True,
+        )
+
+    def _frame(self, socket: Socket, need: Permission) -> dict[str, Argument]:
+        return {
+            "conn": socket.connection,
+            "session": socket.session,
+            "need": _LETTERS[need],
+            "lease_ms": LEASE_MS,
+        }
+
+
+def _wanted(options: SubscribeOptions | None, *, forced: bool = False) -> dict[str, Argument]:
+    if options is None:
+        return {"want_epoch": "", "want_offset": "", "jl": int(forced)}
+    recovering = options.recover
+    return {
+        "want_epoch": options.epoch if recovering else "",
+        "want_offset": options.offset if recovering else "",
+        "jl": int(options.join_leave or forced),
+    }
+
+
+def connect_extra(socket_id: str, expires_at: int, now: float) -> str:
+    """The connect reply's members that do not come from the personal channel."""
+    extra: dict[str, Any] = {"client": socket_id, "version": "Traffic Cop"}
+    if expires_at:
+        extra |= {"expires": True, "ttl": max(1, int(expires_at - now))}
+    return json.dumps(extra, separators=(",", ":"))[1:-1]

@@ -1,0 +1,215 @@
+"""Ordered, at-least-once delivery: whoever got a lane's lease from a script sends what the script claimed, and only he.
+
+The scripts decide (lua/channel.lua), this sends and reports back (lua/advance.lua); DESIGN §6 says why it is safe.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from shared.auth.due import DueIndex
+from shared.realtime.claims import Claim, Served
+from shared.realtime.namespaces import namespace_of, personal_channel, thing_of
+from shared.realtime.protocol import SLOW, ServerDisconnect, disconnect_push
+from shared.realtime.sender import Outcome, Post, Sender
+from shared.state.client import Argument, Redis
+from shared.state.keys import Key
+from shared.state.scripts import script
+from shared.tenant.scope import TenantScope
+
+LEASE_MS: Final = 10_000
+_MARGIN_S: Final = 1.0
+_ADVANCE: Final = script(__file__, "advance")
+_WAKE: Final = script(__file__, "wake")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What became of a claim: counts of connections, as publish results and metrics show them."""
+
+    delivered: int = 0
+    gone: int = 0
+    throttled: int = 0
+    deferred: int = 0
+
+    def __add__(self, other: "Delivered") -> "Delivered":
+        return Delivered(
+            self.delivered + other.delivered,
+            self.gone + other.gone,
+            self.throttled + other.throttled,
+            self.deferred + other.deferred,
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        return {
+            "delivered": self.delivered,
+            "gone": self.gone,
+            "throttled": self.throttled,
+            "deferred": self.deferred,
+        }
+
+
+@dataclass(frozen=True)
+class Event:
+    """One attempt to change a channel: the keys and arguments that a script with `channel_publish` wants.
+
+    `started` is taken before the script is sent, so that the lease's deadline is never thought later than it is.
+    """
+
+    scope: TenantScope
+    channel: str
+    owner: str
+    started: float
+    keys: dict[str, Key]
+    args: dict[str, Argument]
+    before: list[list[Argument]]
+    second: "Event | None" = None
+
+
+@dataclass
+class _Tally:
+    done: Delivered = field(default_factory=Delivered)
+    reaped: list[str] = field(default_factory=list)
+
+
+class Delivery:
+    """Prepares events and drains what they claim.
+
+    `reap` is called with connections found gone, `queue` with the messages of lanes that others must go on with.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        due: DueIndex,
+        sender: Sender,
+        *,
+        inline_ms: int,
+        queue: Callable[[Sequence[str]], None],
+        reap: Callable[[TenantScope, str], None],
+    ) -> None:
+        self._redis = redis
+        self._due = due
+        self._sender = sender
+        self._inline_s = inline_ms / 1000
+        self._queue = queue
+        self._reap = reap
+
+    def event(self, scope: TenantScope, channel: str, second: str | None = None) -> Event:
+        """What a script needs to append to `channel` (and to `second`) and to claim its lane."""
+        options = namespace_of(channel)
+        args: dict[str, Argument] = {
+            "channel": channel,
+            "owner": secrets.token_urlsafe(9),
+            "birth": secrets.token_urlsafe(6),
+            "history_size": options.log_size,
+            "history_ttl_ms": options.log_ttl_ms,
+            "join_leave": int(options.join_leave),
+        }
+        keys = {**channel_keys(scope, channel), "leases": scope.key("leases"), "lanes": scope.key("lanes")}
+        before = self._due.note(scope, "lanes", int(time.time() * 1000) + LEASE_MS)
+        other = None
+        if second is not None:
+            other = self._second_of(scope, second, str(args["owner"]))
+            keys.update({f"{name}2": key for name, key in channel_keys(scope, second).items()})
+            args["channel2"] = second
+        return Event(scope, channel, str(args["owner"]), time.monotonic(), keys, args, before, other)
+
+    def _second_of(self, scope: TenantScope, channel: str, owner: str) -> Event:
+        event = self.event(scope, channel)
+        return Event(scope, channel, owner, event.started, event.keys, {**event.args, "owner": owner}, [])
+
+    def finish(self, event: Event, claim: Any, *more: Any) -> Delivered:
+        """Drains what the script claimed, for a bounded time; `more` is the second channel's claim."""
+        done = self._drain(event, claim, event.started + self._inline_s)
+        if event.second is not None and more:
+            done += self.finish(event.second, more[0])
+        return done
+
+    def wake(self, scope: TenantScope, channel: str, until: float) -> Delivered:
+        """Takes a lane that may have work and drains it until `until` (time.monotonic); harmless when it has none."""
+        event = self.event(scope, channel)
+        claim = self._redis.run(_WAKE, event.keys, event.args)
+        return self._drain(event, claim, until)
+
+    def enqueue(self, scope: TenantScope, channels: Sequence[str]) -> None:
+        """Has `deliver` look at these channels' lanes."""
+        self._queue([lane_message(scope, channel) for channel in channels])
+
+    def note_lease(self, scope: TenantScope, lease_ms: int) -> list[list[Argument]]:
+        """The command that has sweep look at a lease that begins now."""
+        return self._due.note(scope, "leases", int(time.time() * 1000) + lease_ms)
+
+    def push(self, connection: str, frames: Sequence[str]) -> Outcome:
+        """Sends frames that belong to no channel to one connection."""
+        posts = [Post(connection, [frame.encode() for frame in frames])]
+        return self._sender.post(posts, time.monotonic() + 2.0).outcomes[connection]
+
+    def close(self, connections: Sequence[str], why: ServerDisconnect) -> None:
+        """Tells the clients why, then has API Gateway close their sockets (it takes no close code)."""
+        told = [Post(connection, [disconnect_push(why).encode()]) for connection in connections]
+        self._sender.post(told, time.monotonic() + self._sender.timeout_s)
+        self._sender.close(connections)
+
+    def _drain(self, event: Event, claim: Any, until: float) -> Delivered:
+        tally, started = _Tally(), event.started
+        while isinstance(claim, list):
+            batch = Claim(event.channel, claim)
+            served = self._send(batch, started + LEASE_MS / 1000 - _MARGIN_S, tally)
+            if served is None:
+                # Out of time: the lease runs out and whoever comes next begins where this claim began.
+                self.enqueue(event.scope, [event.channel])
+                break
+            more, started = time.monotonic() < until, time.monotonic()
+            claim = self._advance(event, batch, served, more)
+        if claim == "handover":
+            self.enqueue(event.scope, [event.channel])
+        for connection in tally.reaped:
+            self._reap(event.scope, connection)
+        return tally.done
+
+    def _send(self, batch: Claim, deadline: float, tally: _Tally) -> list[Served] | None:
+        posts = [Post(served.connection, served.frames) for served in batch.served if served.frames]
+        timeout = self._sender.timeout_s
+        report = self._sender.post(posts, deadline - timeout)
+        outcomes = report.outcomes
+        counts = [list(outcomes.values()).count(kind) for kind in (Outcome.DELIVERED, Outcome.GONE, Outcome.UNSENT)]
+        tally.done += Delivered(counts[0], counts[1], report.throttled, counts[2])
+        for served in batch.served:
+            served.outcome = outcomes.get(served.connection, Outcome.UNKNOWN)
+        doubtful = [served.connection for served in batch.served if served.outcome is Outcome.UNKNOWN]
+        tally.reaped += doubtful + [s.connection for s in batch.served if s.outcome is Outcome.GONE]
+        if doubtful:
+            self.close(doubtful, SLOW)
+        return None if counts[2] else batch.served
+
+    def _advance(self, event: Event, batch: Claim, served: Sequence[Served], more: bool) -> Any:
+        changes = [part for one in served if (change := one.change) for part in (one.connection, one.cmd, change)]
+        args = {**event.args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
+        return self._redis.run(_ADVANCE, event.keys, args, more_args=changes)
+
+
+def channel_keys(scope: TenantScope, channel: str) -> dict[str, Key]:
+    """The channel's hash and log; a personal channel's hash is its user's hash."""
+    user = thing_of(channel, "user")
+    held = scope.key("user", user) if user is not None else scope.key("ch", channel)
+    return {"channel": held, "log": scope.key("log", channel)}
+
+
+def user_key(scope: TenantScope, user: str) -> Key:
+    return channel_keys(scope, personal_channel(user))["channel"]
+
+
+def lane_message(scope: TenantScope, channel: str) -> str:
+    """The queue message of a lane: it names the lane and nothing else, so it may come late or twice."""
+    return json.dumps({"tenant": scope.label, "channel": channel, "lane": 1})
+
+
+def lanes_of(messages: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Tenant and channel of each message."""
+    for message in messages:
+        lane = json.loads(message)
+        yield lane["tenant"], lane["channel"]

@@ -1,0 +1,235 @@
+"""Frames of the Centrifuge client protocol in JSON: commands in, replies and pushes out, one JSON text a line."""
+
+from typing import Any, Final
+
+import msgspec
+
+from shared.errors import TrafficCopError
+
+# Names no event, so that SDKs ignore it; `{}` would be taken for a ping (DESIGN §2).
+KEEP_ALIVE: Final = '{"push":{"channel":"$ka"}}'
+
+
+class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
+    pass
+
+
+class SubscribeOptions(_Request):
+    """What `connect` says of a server-side subscription, and `subscribe` of any."""
+
+    recover: bool = False
+    epoch: str = ""
+    offset: int = 0
+    join_leave: bool = False
+    flag: int = 0
+
+
+class Subscribe(SubscribeOptions):
+    """Joins a channel; with `recover`, from the position after (`epoch`, `offset`)."""
+
+    channel: str
+    token: str = ""
+
+
+class Connect(_Request):
+    """The first command of a socket; `subs` has the positions in server-side subscriptions to recover from."""
+
+    token: str = ""
+    data: msgspec.Raw | None = None
+    name: str = ""
+    version: str = ""
+    subs: dict[str, SubscribeOptions] = {}
+
+
+class Unsubscribe(_Request):
+    """Leaves a channel."""
+
+    channel: str
+
+
+class Publish(_Request):
+    """Publishes `data` into a channel."""
+
+    channel: str
+    data: msgspec.Raw
+
+
+class Presence(_Request):
+    """Asks who is in a channel."""
+
+    channel: str
+
+
+class PresenceStats(_Request):
+    """Asks how many clients and users are in a channel."""
+
+    channel: str
+
+
+class Position(_Request):
+    """A position in a channel's log."""
+
+    epoch: str = ""
+    offset: int = 0
+
+
+class History(_Request):
+    """Asks for publications; `limit` 0 gives the position only, negative all."""
+
+    channel: str
+    limit: int = 0
+    since: Position | None = None
+    reverse: bool = False
+
+
+class Ping(_Request):
+    """Answered with an empty reply."""
+
+
+class Send(_Request):
+    """Accepted and ignored."""
+
+    data: msgspec.Raw | None = None
+
+
+class Rpc(_Request):
+    """Calls a method registered in functions/message/rpc.py."""
+
+    method: str = ""
+    data: msgspec.Raw | None = None
+
+
+class Refresh(_Request):
+    """Goes on under a newer token."""
+
+    token: str
+
+
+class SubRefresh(_Request):
+    """Goes on under a newer subscription token."""
+
+    token: str
+    channel: str = ""
+
+
+class Command(_Request):
+    """One command: an id that rises, and exactly one method."""
+
+    id: int = 0
+    connect: Connect | None = None
+    subscribe: Subscribe | None = None
+    unsubscribe: Unsubscribe | None = None
+    publish: Publish | None = None
+    presence: Presence | None = None
+    presence_stats: PresenceStats | None = None
+    history: History | None = None
+    ping: Ping | None = None
+    send: Send | None = None
+    rpc: Rpc | None = None
+    refresh: Refresh | None = None
+    sub_refresh: SubRefresh | None = None
+
+    @property
+    def method(self) -> str:
+        """The name of the method it carries."""
+        return next(name for name in METHODS if getattr(self, name) is not None)
+
+
+METHODS: Final = tuple(name for name in Command.__struct_fields__ if name != "id")
+_DECODER: Final = msgspec.json.Decoder(Command)
+
+
+class BadFrame(Exception):
+    """The frame breaks the protocol; its socket is closed with 3501."""
+
+
+class ServerDisconnect(Exception):
+    """The connection must end with a `disconnect` push: 3000–3499 may reconnect, 3500–3999 must not."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+
+
+SHUTDOWN: Final = ServerDisconnect(3001, "shutdown")
+EXPIRED: Final = ServerDisconnect(3005, "connection expired")
+SLOW: Final = ServerDisconnect(3008, "slow")
+FORCE_RECONNECT: Final = ServerDisconnect(3011, "force reconnect")
+INVALID_TOKEN: Final = ServerDisconnect(3500, "invalid token")
+BAD_REQUEST: Final = ServerDisconnect(3501, "bad request")
+STALE: Final = ServerDisconnect(3502, "stale")
+FORCE_DISCONNECT: Final = ServerDisconnect(3503, "force disconnect")
+CONNECTION_LIMIT: Final = ServerDisconnect(3504, "connection limit")
+
+
+def decode_frame(text: str) -> list[Command]:
+    """The commands of one frame, in order; a client's `{}` is left out. Raises BadFrame."""
+    try:
+        return [_decoded(line) for line in text.split("\n") if line.strip() not in ("", "{}")]
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise BadFrame(str(error)) from error
+
+
+def _decoded(line: str) -> Command:
+    command = _DECODER.decode(line)
+    carried = [name for name in METHODS if getattr(command, name) is not None]
+    if len(carried) != 1 or (command.id <= 0 and carried != ["send"]):
+        raise BadFrame("a command has an id above 0 and one method")
+    return command
+
+
+def reply(command_id: int, method: str, result: Any) -> str:
+    """The reply to one command; `result` may hold msgspec.Raw."""
+    return _text({"id": command_id, method: result})
+
+
+def error_reply(command_id: int, error: TrafficCopError) -> str:
+    return _text({"id": command_id, "error": protocol_error(error)})
+
+
+def protocol_error(error: TrafficCopError) -> dict[str, Any]:
+    """Centrifugo's error object: code, message and, where a retry may help, `temporary`."""
+    shown: dict[str, Any] = {"code": error.protocol_code, "message": error.detail or error.title.lower()}
+    if error.temporary:
+        shown["temporary"] = True
+    return shown
+
+
+def disconnect_push(why: ServerDisconnect) -> str:
+    return _text({"push": {"disconnect": {"code": why.code, "reason": why.reason}}})
+
+
+def unsubscribe_push(channel: str, code: int, reason: str) -> str:
+    return _text({"push": {"channel": channel, "unsubscribe": {"code": code, "reason": reason}}})
+
+
+def entry_push(channel: str, kind: str, offset: int, body: str) -> str:
+    """A log entry as it goes to members: publications have their offset, ephemeral ones (`msg`) none."""
+    if kind in ("join", "leave"):
+        return f'{{"push":{{"channel":{_text(channel)},"{kind}":{{"info":{body}}}}}}}'
+    return f'{{"push":{{"channel":{_text(channel)},"pub":{publication(offset if kind == "pub" else 0, body)}}}}}'
+
+
+def publication(offset: int, body: str) -> str:
+    """A publication from the members of its JSON object (`"data":…,"info":…`) as the log keeps them."""
+    return f'{{"offset":{offset},{body}}}' if offset else f"{{{body}}}"
+
+
+def publication_body(data: bytes | str, info: str = "", tags: dict[str, str] | None = None) -> str:
+    """What the log keeps of a publication: its members without braces, `data` as it came."""
+    parts = [f'"data":{data if isinstance(data, str) else data.decode()}']
+    if info:
+        parts.append(f'"info":{info}')
+    if tags:
+        parts.append(f'"tags":{_text(tags)}')
+    return ",".join(parts)
+
+
+def client_info(user: str, client: str) -> str:
+    """How a connection shows itself in presence, join, leave and its publications."""
+    return _text({"user": user, "client": client})
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,71 @@
+"""Puts the realtime parts together for one environment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from shared.auth.due import DueIndex
+from shared.auth.sockets import Sockets
+from shared.aws.credentials import Credentials
+from shared.aws.queue import LaneQueue
+from shared.realtime.channels import Channels
+from shared.realtime.connections import Connections
+from shared.realtime.delivery import Delivery
+from shared.realtime.sender import Sender
+from shared.settings import Settings
+from shared.state.client import Redis
+from shared.tenant.scope import TenantScope
+
+
+@dataclass(frozen=True)
+class Realtime:
+    """The composition root of the realtime layer; everything is made once, on first use."""
+
+    settings: Settings
+    redis: Redis
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Realtime":
+        return cls(settings, Redis.from_settings(settings))
+
+    @cached_property
+    def due(self) -> DueIndex:
+        return DueIndex(self.redis)
+
+    @cached_property
+    def sockets(self) -> Sockets:
+        return Sockets(self.redis)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        return Delivery(
+            self.redis,
+            self.due,
+            Sender.from_settings(self.settings, Credentials.from_env()),
+            inline_ms=self.settings.inline_drain_ms,
+            queue=self._enqueue,
+            reap=self._reap,
+        )
+
+    @cached_property
+    def connections(self) -> Connections:
+        return Connections(self.redis, self.sockets, self.delivery, self.settings)
+
+    @cached_property
+    def channels(self) -> Channels:
+        return Channels(self.redis, self.sockets, self.delivery, self.connections)
+
+    @cached_property
+    def _lane_queue(self) -> LaneQueue:
+        return LaneQueue.from_settings(self.settings)
+
+    def _enqueue(self, messages: Sequence[str]) -> None:
+        """Without a queue, sweep resumes what is left."""
+        if self.settings.lanes_queue_url:
+            self._lane_queue.send(messages)
+
+    def _reap(self, scope: TenantScope, connection: str) -> None:
+        """A connection found gone: its record may be gone, too."""
+        socket = self.sockets.find(connection)
+        if socket is not None and socket.scope == scope:
+            self.connections.disconnect(socket)

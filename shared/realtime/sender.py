@@ -1,0 +1,201 @@
+"""Posts to @connections: many sockets at once, one post in flight for each, through libcurl's multi interface."""
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import quote
+
+import pycurl
+
+from shared.aws.credentials import Credentials
+from shared.aws.sigv4 import Signer, sha256_hex
+from shared.settings import Settings
+
+
+class Outcome(Enum):
+    """What became of all that one connection was to get."""
+
+    DELIVERED = "delivered"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+    """Timeout, reset or 5xx: it may have arrived, so it is never repeated."""
+    UNSENT = "unsent"
+    """The deadline came first, or the call was refused before it did anything."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """Frames for one connection, sent one after the other."""
+
+    connection: str
+    frames: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Outcomes by connection, and how many calls were throttled on the way."""
+
+    outcomes: dict[str, Outcome]
+    throttled: int
+
+
+@dataclass
+class _Work:
+    post: Post
+    sent: int = 0
+    tries: int = 0
+    not_before: float = 0.0
+
+
+# The request never left, so trying again cannot repeat it.
+_NOT_SENT: Final = frozenset(
+    (pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY)
+)
+_BACKOFF_S: Final = (0.02, 1.0)
+# In place of a frame: delete the connection.
+_CLOSE: Final = b""
+
+
+class Sender:
+    """Sends frames to connections of one API Gateway stage. Not for use by several threads at once."""
+
+    def __init__(self, endpoint: str, signer: Signer, *, concurrency: int, timeout_ms: int) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._signer = signer
+        self._timeout_ms = timeout_ms
+        self._multi = pycurl.CurlMulti()
+        self._free = [pycurl.Curl() for _ in range(concurrency)]
+
+    @classmethod
+    def from_settings(cls, settings: Settings, credentials: Credentials) -> "Sender":
+        return cls(
+            settings.connections_endpoint,
+            Signer(credentials, settings.aws_region, "execute-api"),
+            concurrency=settings.send_concurrency,
+            timeout_ms=settings.send_timeout_ms,
+        )
+
+    @property
+    def timeout_s(self) -> float:
+        return self._timeout_ms / 1000
+
+    def post(self, posts: Sequence[Post], deadline: float) -> Report:
+        """Sends everything; nothing is begun after `deadline` (time.monotonic). Throttled calls are tried again."""
+        return _Round(self, posts, deadline).run()
+
+    def close(self, connections: Sequence[str]) -> None:
+        """Asks API Gateway to close the sockets; best effort, since they may be gone."""
+        posts = [Post(connection, (_CLOSE,)) for connection in connections]
+        self.post(posts, time.monotonic() + self.timeout_s)
+
+    def _prepare(self, curl: Any, connection: str, body: bytes, body_hash: str) -> None:
+        method = "DELETE" if body is _CLOSE else "POST"
+        url = f"{self._endpoint}/@connections/{quote(connection, safe='')}"
+        headers = self._signer.headers(method, url, {"content-type": "application/json"}, body_hash, time.time())
+        curl.reset()
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()] + ["Expect:"])
+        curl.setopt(pycurl.TIMEOUT_MS, self._timeout_ms)
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.WRITEFUNCTION, len)
+        if body is _CLOSE:
+            curl.setopt(pycurl.CUSTOMREQUEST, method)
+        else:
+            curl.setopt(pycurl.POSTFIELDS, body)
+
+
+class _Round:
+    """One call of `Sender.post`."""
+
+    def __init__(self, sender: Sender, posts: Sequence[Post], deadline: float) -> None:
+        self._sender = sender
+        self._deadline = deadline
+        self._waiting = deque(_Work(post) for post in posts)
+        self._active: dict[Any, _Work] = {}
+        self._hashes: dict[bytes, str] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._throttled = 0
+
+    def run(self) -> Report:
+        multi = self._sender._multi
+        while self._waiting or self._active:
+            self._start()
+            multi.perform()
+            self._collect()
+            if self._active:
+                multi.select(0.05)
+            elif self._waiting:
+                time.sleep(min(0.01, _BACKOFF_S[0]))
+        return Report(self._outcomes, self._throttled)
+
+    def _start(self) -> None:
+        now = time.monotonic()
+        if now >= self._deadline:
+            for work in self._waiting:
+                self._outcomes[work.post.connection] = Outcome.UNSENT
+            self._waiting.clear()
+        for _ in range(len(self._waiting)):
+            if not self._sender._free:
+                return
+            work = self._waiting.popleft()
+            if work.not_before > now:
+                self._waiting.append(work)
+            else:
+                self._begin(work)
+
+    def _begin(self, work: _Work) -> None:
+        body = work.post.frames[work.sent]
+        if body not in self._hashes:
+            self._hashes[body] = sha256_hex(body)
+        curl = self._sender._free.pop()
+        self._sender._prepare(curl, work.post.connection, body, self._hashes[body])
+        self._active[curl] = work
+        self._sender._multi.add_handle(curl)
+
+    def _collect(self) -> None:
+        more = 1
+        while more:
+            more, done, failed = self._sender._multi.info_read()
+            for curl in done:
+                self._finish(curl, self._answered(curl.getinfo(pycurl.RESPONSE_CODE)))
+            for curl, code, _ in failed:
+                self._finish(curl, self._again if code in _NOT_SENT else self._ends(Outcome.UNKNOWN))
+
+    def _finish(self, curl: Any, follow: Callable[[_Work], None]) -> None:
+        self._sender._multi.remove_handle(curl)
+        self._sender._free.append(curl)
+        follow(self._active.pop(curl))
+
+    def _answered(self, status: int) -> Callable[[_Work], None]:
+        if status in (200, 204):
+            return self._next_frame
+        if status == 429:
+            self._throttled += 1
+            return self._again
+        if status in (400, 410):
+            return self._ends(Outcome.GONE)
+        return self._ends(Outcome.UNKNOWN if status >= 500 else Outcome.UNSENT)
+
+    def _next_frame(self, work: _Work) -> None:
+        work.sent += 1
+        work.tries = 0
+        if work.sent == len(work.post.frames):
+            self._outcomes[work.post.connection] = Outcome.DELIVERED
+        else:
+            self._waiting.appendleft(work)
+
+    def _again(self, work: _Work) -> None:
+        work.tries += 1
+        longest = min(_BACKOFF_S[1], _BACKOFF_S[0] * 2**work.tries)
+        work.not_before = time.monotonic() + random.uniform(longest / 2, longest)  # noqa: S311
+        self._waiting.append(work)
+
+    def _ends(self, outcome: Outcome) -> Callable[[_Work], None]:
+        def end(work: _Work) -> None:
+            self._outcomes[work.post.connection] = outcome
+
+        return end
