@@ -1,0 +1,130 @@
+"""The type of a column, inferred over every one of its values and not over a sample."""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Final
+
+from shared.files.parsing import limits
+
+# In a column of words these are words (Namibia's code is NA); in a column of numbers they are gaps.
+_GAPS: Final = frozenset(("NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "-"))
+_INTEGER: Final = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})").fullmatch
+_FLOAT: Final = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]{1,3})?").fullmatch
+_PADDED: Final = re.compile(r"[+-]?0[0-9]").match
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+_DATETIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*").fullmatch
+# Beyond this JavaScript's numbers lose digits.
+_EXACT: Final = 2**53
+
+
+def _is_integer(text: str) -> bool:
+    return _INTEGER(text) is not None
+
+
+def _is_float(text: str) -> bool:
+    return (_FLOAT(text) is not None and not _PADDED(text)) or _is_integer(text)
+
+
+def _is_boolean(text: str) -> bool:
+    return text.lower() in ("true", "false")
+
+
+def is_date(text: str) -> bool:
+    """An ISO 8601 calendar date."""
+    return _DATE(text) is not None and _parses(date.fromisoformat, text)
+
+
+def is_datetime(text: str) -> bool:
+    """An ISO 8601 date and time, with or without an offset; a date alone counts as midnight."""
+    return (_DATETIME(text) is not None and _parses(datetime.fromisoformat, text)) or is_date(text)
+
+
+def _parses(parse: Callable[[str], object], text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+_TESTS: Final[dict[str, Callable[[str], bool]]] = {
+    "integer": _is_integer,
+    "float": _is_float,
+    "boolean": _is_boolean,
+    "date": is_date,
+    "datetime": is_datetime,
+}
+_WIDER: Final = {"integer": "float", "date": "datetime"}
+
+
+class Column:
+    """Fed with every value of a column as it stands in the file; knows the column's type at the end."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._type = ""
+        self._empty = False
+        self._gap = False
+        self._examples: list[str] = []
+
+    @property
+    def is_text(self) -> bool:
+        """What was seen so far is no number, boolean or date."""
+        return self._type in ("", "string")
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more can be learnt from further values."""
+        return self._type == "string" and self._empty and len(self._examples) == limits.EXAMPLES
+
+    def see(self, text: str) -> None:
+        """One more value."""
+        if not text or text.isspace():
+            self._empty = True
+            return
+        if len(self._examples) < limits.EXAMPLES and text not in self._examples:
+            self._examples.append(text)
+        if self._type != "string":
+            self._narrow(text.strip())
+
+    def _narrow(self, text: str) -> None:
+        if text in _GAPS:
+            self._gap = True
+        elif not self._type:
+            self._type = next((name for name, test in _TESTS.items() if test(text)), "string")
+        elif not _TESTS[self._type](text):
+            wider = _WIDER.get(self._type)
+            self._type = wider if wider and _TESTS[wider](text) else "string"
+
+    def miss(self) -> None:
+        """One more row that ended before this column."""
+        self._empty = True
+
+    def value(self, text: str) -> Any:
+        """A value as JSON: numbers and booleans by the column's type, gaps as null."""
+        stripped = text.strip()
+        if not stripped or (self._type != "string" and stripped in _GAPS):
+            return None
+        if self._type == "integer":
+            return int(stripped) if abs(int(stripped)) <= _EXACT else stripped
+        if self._type == "float":
+            return float(stripped)
+        if self._type == "boolean":
+            return stripped.lower() == "true"
+        return text if self._type == "string" else stripped
+
+    def schema(self) -> dict[str, Any]:
+        """The column's entry in the result."""
+        typed = self._type not in ("", "string")
+        examples = [value for value in map(self.value, self._examples) if value is not None]
+        return {
+            "name": self.name,
+            "type": self._type or "string",
+            "nullable": self._empty or (typed and self._gap),
+            "examples": [_short(example) for example in examples],
+        }
+
+
+def _short(example: Any) -> Any:
+    return example[: limits.EXAMPLE_CHARACTERS] if isinstance(example, str) else example

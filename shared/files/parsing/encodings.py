@@ -1,0 +1,74 @@
+"""Which encoding a text is in: its BOM, else UTF-8 if it is valid, else what was declared, else a guess."""
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A codec's name; `guessed` when nothing but the absence of better evidence speaks for it."""
+
+    codec: str
+    guessed: bool = False
+
+    @property
+    def label(self) -> str:
+        return "utf-8" if self.codec == "utf-8-sig" else self.codec
+
+
+def has_text_bom(head: bytes) -> bool:
+    """Whether a byte order mark says that this is text."""
+    return any(head.startswith(bom) for bom, _ in _BOMS)
+
+
+def encoding_of(path: Path, declared: str) -> Encoding:
+    """`declared` is a charset name, maybe unknown or wrong, or empty."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    for bom, codec in _BOMS:
+        if head.startswith(bom):
+            return Encoding(codec)
+    for codec in filter(None, ("utf-8", _known(declared))):
+        if _decodes(path, codec):
+            return Encoding(codec)
+    return Encoding("cp1252" if _decodes(path, "cp1252") else "latin-1", guessed=True)
+
+
+def charset_in(content_type: str) -> str:
+    """The charset parameter of a Content-Type, or empty."""
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"')
+    return ""
+
+
+def _known(charset: str) -> str:
+    try:
+        info = codecs.lookup(charset)
+    except LookupError:
+        return ""
+    # "rot13" and "zip" are codecs as well, but not of text to bytes.
+    return info.name if getattr(info, "_is_text_encoding", True) else ""
+
+
+def _decodes(path: Path, codec: str) -> bool:
+    decoder = codecs.getincrementaldecoder(codec)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True

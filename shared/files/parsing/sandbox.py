@@ -1,0 +1,64 @@
+"""Runs the parser in a process of its own: a hostile file can end that process and nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shared.files.parsing.limits import RESULT_BYTES
+
+MEMORY_BYTES: Final = 640 << 20
+SECONDS: Final = 60
+_START_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`status` is ready, failed, unsupported or limited; `result` is JSON, empty when there is none."""
+
+    status: str
+    detail: str
+    result: bytes = b""
+
+
+def parse(
+    path: Path, content_type: str, name: str, *, memory_bytes: int = MEMORY_BYTES, seconds: int = SECONDS
+) -> Outcome:
+    """What is in the file; never raises for anything that the file may hold."""
+    command = [sys.executable, "-sBP", "-m", "shared.files.parsing.child", str(path)]
+    arguments = [content_type, Path(name).suffix.lower(), str(memory_bytes), str(seconds)]
+    try:
+        done = subprocess.run(
+            command + arguments,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_bare_environment(),
+            cwd=path.parent,
+            timeout=seconds + _START_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome("limited", f"parsing took longer than {seconds} seconds")
+    return _outcome(done)
+
+
+def _bare_environment() -> dict[str, str]:
+    # Nothing of ours: above all no credentials, which a parser's hole would give away.
+    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1", "LANG": "C.UTF-8"}
+
+
+def _outcome(done: "subprocess.CompletedProcess[bytes]") -> Outcome:
+    if done.returncode != 0:
+        return Outcome("failed", f"the parser was ended by the content ({_how(done.returncode)})")
+    head, _, result = done.stdout.partition(b"\n")
+    told = json.loads(head)
+    if len(result) > RESULT_BYTES:
+        return Outcome("limited", "the result is too large")
+    return Outcome(told["status"], told["detail"], result)
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit {code}"
