@@ -1,0 +1,148 @@
+"""The store, through a real `upstash_redis.Redis` whose HTTP layer is ours (see `transport`)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+from shared.settings import InvalidSetting, Settings
+from shared.state.errors import CommandRefused, OutcomeUnknown, Unreachable
+from shared.state.keys import Key
+from shared.state.published import Redis as PublishedRedis
+from shared.state.published import make_headers
+from shared.state.scripts import Script
+from shared.state.transport import Transport
+
+Argument = str | int | Key
+_T = TypeVar("_T")
+
+
+class Redis:
+    """Runs scripts, single commands and pipelines; results are text, int, None and lists of them, never cast.
+
+    Every method raises Unreachable, OutcomeUnknown or CommandRefused (`shared.state.errors`). What could not
+    be sent is tried once more; what may have been executed only when the caller says `idempotent`.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout_ms: int, connect_timeout_ms: int) -> None:
+        self._upstash = _Upstash(_checked(url), token, timeout_ms, connect_timeout_ms)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        return cls(
+            settings.upstash_redis_rest_url,
+            settings.upstash_redis_rest_token,
+            timeout_ms=settings.redis_timeout_ms,
+            connect_timeout_ms=settings.redis_connect_timeout_ms,
+        )
+
+    def run(
+        self,
+        script: Script,
+        keys: Mapping[str, Key],
+        args: Mapping[str, Argument] = {},
+        *,
+        more_keys: Sequence[Key] = (),
+        more_args: Sequence[Argument] = (),
+        before: Sequence[Sequence[Argument]] = (),
+        idempotent: bool = False,
+    ) -> Any:
+        """Runs the script with keys and arguments by its header's names, the `more_…` ones after them.
+
+        `before` are plain commands executed ahead of it in the same round trip; an error of one is raised.
+        """
+        all_keys = [*_in_order(script, script.key_names, keys), *more_keys]
+        rest = [len(all_keys), *all_keys, *_in_order(script, script.argument_names, args), *more_args]
+        by_digest = ["EVALSHA", script.sha1, *rest]
+        try:
+            if not before:
+                return self.call(*by_digest, idempotent=idempotent)
+            return _all_good(self.pipeline([*before, by_digest], idempotent=idempotent))[-1]
+        except CommandRefused as refused:
+            if refused.kind != "NOSCRIPT":
+                raise
+        return self.call("EVAL", script.source, *rest, idempotent=idempotent)
+
+    def call(self, *command: Argument, idempotent: bool = False) -> Any:
+        """Executes one command."""
+        wire = _wire(command)
+        return _attempt(lambda: self._upstash.execute(wire), idempotent)
+
+    def pipeline(self, commands: Sequence[Sequence[Argument]], *, idempotent: bool = False) -> list[Any]:
+        """Executes the commands in order in one round trip; where one fails its item is a CommandRefused."""
+        if not commands:
+            return []
+        wire = [_wire(command) for command in commands]
+        results: list[Any] = _attempt(lambda: self._upstash.execute_many(wire), idempotent)
+        return results
+
+    def close(self) -> None:
+        """Closes the kept connections."""
+        self._upstash.close()  # type: ignore[no-untyped-call]
+
+
+class _Upstash(PublishedRedis):
+    """The client as published, without its constructor, which would make the HTTP client that we replace."""
+
+    def __init__(self, url: str, token: str, timeout_ms: int, connect_timeout_ms: int) -> None:
+        self._url = url
+        self._read_your_writes = True
+        self._sync_token = ""
+        self._allow_telemetry = True
+        self._headers = make_headers(token, "base64", self._allow_telemetry)
+        self._http = Transport(timeout_ms, connect_timeout_ms, self._update_sync_token)  # type: ignore[assignment]
+
+    def execute_many(self, commands: Sequence[list[str]]) -> list[Any]:
+        """One pipeline; its items are results or CommandRefused."""
+        batch = self.pipeline()
+        for command in commands:
+            batch.execute(command)
+        return list(batch.exec())
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise InvalidSetting(f"UPSTASH_REDIS_REST_URL must be an http(s) address, not {url!r}")
+    return url.rstrip("/")
+
+
+def _wire(command: Sequence[Argument]) -> list[str]:
+    """Text only.  The name in lower case keeps `upstash_redis` from casting the result."""
+    name, *arguments = map(_text, command)
+    return [name.lower(), *arguments]
+
+
+def _text(argument: Argument) -> str:
+    if isinstance(argument, str):
+        return argument
+    if isinstance(argument, int):
+        return str(int(argument))
+    if isinstance(argument, Key):
+        return str(argument)
+    raise TypeError(f"not a command argument: {argument!r}")
+
+
+def _in_order(script: Script, names: Sequence[str], given: Mapping[str, _T]) -> list[_T]:
+    if given.keys() != set(names):
+        missing, unknown = set(names) - given.keys(), given.keys() - set(names)
+        raise TypeError(f"script {script.name}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+    return [given[name] for name in names]
+
+
+def _attempt(send: Callable[[], Any], idempotent: bool) -> Any:
+    try:
+        return send()
+    except Unreachable as error:
+        if error.http_status is not None:
+            raise
+    except OutcomeUnknown:
+        if not idempotent:
+            raise
+    return send()
+
+
+def _all_good(results: Sequence[Any]) -> Sequence[Any]:
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results
