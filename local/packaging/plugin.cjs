@@ -34,7 +34,7 @@ class FunctionZips {
       const { handler, package: { artifact } } = this.service().getFunction(name);
       wanted[name] = { handler, artifact: path.relative(this.root(), path.resolve(this.root(), artifact)) };
     }
-    return run(findPython(), ['-m', 'local.packaging'], this.root(), JSON.stringify(wanted));
+    return this.run(['-m', 'local.packaging'], JSON.stringify(wanted));
   }
 
   splitOrigins() {
@@ -45,7 +45,24 @@ class FunctionZips {
   refuseUnsetSecrets() {
     const { environment } = this.service().provider;
     const missing = this.service().custom.requiredToDeploy.filter((name) => !environment[name]);
-    if (missing.length) throw new Error(`Set ${missing.join(', ')} in the environment or in .env before deploying.`);
+    if (missing.length) throw this.error(`Set ${missing.join(', ')} in the environment or in .env before deploying.`);
+  }
+
+  run(args, input) {
+    const python = findPython();
+    if (!python) throw this.error('No Python 3.11 or newer with pip (or uv) found; set TRAFFIC_COP_PYTHON to one.');
+    return new Promise((resolve, reject) => {
+      const child = spawn(python, args, { cwd: this.root(), stdio: ['pipe', 'inherit', 'inherit'] });
+      child.on('error', reject);
+      child.on('close', (code) => (code === 0 ? resolve() : reject(this.error('The functions could not be built.'))));
+      child.stdin.on('error', () => {});
+      child.stdin.end(input);
+    });
+  }
+
+  // A plain Error would print a stack trace that helps nobody.
+  error(message) {
+    return new (this.serverless.classes?.Error || Error)(message);
   }
 }
 
@@ -54,18 +71,7 @@ function findPython() {
   if (TRAFFIC_COP_PYTHON) return TRAFFIC_COP_PYTHON;
   const inVenv = VIRTUAL_ENV ? [path.join(VIRTUAL_ENV, 'bin', 'python'), path.join(VIRTUAL_ENV, 'Scripts', 'python.exe')] : [];
   const candidates = [...inVenv, 'python3', 'python', 'python3.13', 'python3.12', 'python3.11'];
-  const found = candidates.find((python) => spawnSync(python, ['-c', PROBE], { stdio: 'ignore' }).status === 0);
-  if (!found) throw new Error('No Python 3.11 or newer with pip (or uv) found; set TRAFFIC_COP_PYTHON to one.');
-  return found;
-}
-
-function run(command, args, cwd, input) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['pipe', 'inherit', 'inherit'] });
-    child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`Building the functions failed (${code}).`))));
-    child.stdin.end(input);
-  });
+  return candidates.find((python) => spawnSync(python, ['-c', PROBE], { stdio: 'ignore' }).status === 0);
 }
 
 module.exports = FunctionZips;

@@ -84,14 +84,17 @@ class Site:
 
 
 def site(lock: Path, cache: Path) -> Path:
-    """The folder where the lock is installed; made once per content of the lock."""
+    """The folder where the lock is installed; made once per content of the lock. Raises BadLock."""
+    pins_of(lock)
     key = hashlib.sha256(lock.read_bytes() + repr((PYTHON, PLATFORMS)).encode()).hexdigest()[:16]
     folder = cache / f"site-{key}"
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix="site-", dir=cache))
         try:
-            subprocess.run(_installer(lock, fresh), check=True, env=_environment(), stdout=sys.stderr)
+            ran = subprocess.run(_installer(lock, fresh), check=False, env=_environment(), stdout=sys.stderr)
+            if ran.returncode:
+                raise BadLock(f"the packages of {lock} could not be installed")
             _settle(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -108,41 +111,16 @@ def _settle(fresh: Path, folder: Path) -> None:
 
 
 def _installer(lock: Path, target: Path) -> list[str]:
-    options = [
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary=:all:",
-        f"--python-version={PYTHON}",
-    ]
+    options = ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}"]
     options += ["--requirement", str(lock), "--target", str(target)]
     if importlib.util.find_spec("pip"):
-        tags = [f"--platform={name}" for name in PLATFORMS]
-        return [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            *options,
-            *tags,
-            "--implementation=cp",
-            "--no-compile",
-        ]
+        options += [f"--platform={name}" for name in PLATFORMS] + ["--implementation=cp", "--no-compile"]
+        return [sys.executable, "-m", "pip", "install", "-qq", *options]
     uv = shutil.which("uv")
     if uv is None:
-        raise BadLock(
-            f"{sys.executable} has no pip, and there is no uv: set TRAFFIC_COP_PYTHON to one that has pip"
-        )
-    return [
-        uv,
-        "pip",
-        "install",
-        *options,
-        "--python-platform=aarch64-manylinux_2_28",
-        "--python",
-        sys.executable,
-    ]
+        raise BadLock(f"neither pip in {sys.executable} nor uv: set TRAFFIC_COP_PYTHON to a Python with pip")
+    options += ["--python-platform=aarch64-manylinux_2_28", "--python", sys.executable]
+    return [uv, "pip", "install", "--quiet", *options]
 
 
 def _environment() -> Mapping[str, str]:
