@@ -1,7 +1,7 @@
 """Which tenants have something due: sixteen zsets of `kind|tenant` by the earliest deadline (unix ms).
 
-An entry is written before the tenant's script and in the same round trip, so it may come for nothing; an environment
-writes one only when the deadline that it knows of is later or past.
+An entry is written before the tenant's script and in the same round trip, so it may come for nothing; an
+environment writes one only when the deadline that it knows of is later or past.
 """
 
 import time
@@ -17,6 +17,7 @@ from shared.tenant.scope import SCOPE_SEAL, TenantScope
 
 SHARDS: Final = 16
 SOCKET: Final = "socket"
+_SWEEP_LEASE_MS: Final = 58_000
 _VISIT_MS: Final = 60_000
 _EMPTY_MS: Final = 3_600_000
 _SETTLE: Final = script(__file__, "settle")
@@ -64,10 +65,19 @@ class DueIndex:
         """A socket without identity is looked at then."""
         self._redis.call(*_adding(SOCKET, connection, deadline_ms), idempotent=True)
 
+    def begin_sweep(self) -> bool:
+        """Whether this is the only sweep now; a dead one's lease ends by itself."""
+        return self._redis.call("SET", _sweep_key(), "1", "NX", "PX", _SWEEP_LEASE_MS) is not None
+
+    def end_sweep(self) -> None:
+        self._redis.call("DEL", _sweep_key(), idempotent=True)
+
     def due(self, limit: int = 1000) -> Iterator[Due]:
         """Entries whose deadline has passed, of all shards."""
         now_ms = int(self._now() * 1000)
-        asked = [["ZRANGE", _key(i), "-inf", now_ms, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"] for i in range(SHARDS)]
+        asked: list[list[Argument]] = [
+            ["ZRANGE", _key(i), "-inf", now_ms, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"] for i in range(SHARDS)
+        ]
         for found in self._redis.pipeline(asked, idempotent=True):
             if isinstance(found, Exception):
                 raise found
@@ -109,3 +119,7 @@ def _shard(name: str) -> int:
 
 def _key(shard: int) -> Key:
     return Key(f"{{sys}}:due:{shard}", SEAL)
+
+
+def _sweep_key() -> Key:
+    return Key("{sys}:sweep", SEAL)

@@ -25,6 +25,8 @@ class Socket:
     scope: TenantScope
     user: str
     session: str
+    expires_at: int
+    """When the token that proved the identity ends, unix s; 0 never. Refreshing moves the connection record's."""
 
 
 class Sockets:
@@ -36,8 +38,9 @@ class Sockets:
 
     def writing(self, connection: str, identity: Identity) -> tuple[Socket, list[Argument]]:
         """The socket and the command that records it, to be sent before the script that admits it."""
-        record = json.dumps([identity.scope.label, identity.user, identity.session])
-        socket = Socket(connection, identity.scope, identity.user, identity.session)
+        known = (identity.user, identity.session, identity.expires_at)
+        socket = Socket(connection, identity.scope, *known)
+        record = json.dumps([identity.scope.label, *known])
         return socket, ["SET", _key(connection), record, "EX", SOCKET_TTL_S]
 
     def remember(self, socket: Socket) -> None:
@@ -51,14 +54,9 @@ class Sockets:
             record = self._redis.call("GETEX", _key(connection))
             if record is None:
                 return None
-            tenant, user, session = json.loads(record)
-            self.remember(Socket(connection, TenantScope(tenant, SCOPE_SEAL), user, session))
+            tenant, *known = json.loads(record)
+            self.remember(Socket(connection, TenantScope(tenant, SCOPE_SEAL), *known))
         return self._known[connection]
-
-    def forgetting(self, connection: str) -> list[Argument]:
-        """The command that drops the record."""
-        self._known.pop(connection, None)
-        return ["DEL", _key(connection)]
 
 
 def _key(connection: str) -> Key:

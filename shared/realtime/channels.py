@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.auth.identity import Permission
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
-from shared.realtime.connections import Connections, refused
+from shared.realtime.connections import READ, Connections, refused
 from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, publication_body
@@ -117,7 +116,7 @@ class Channels:
             raise NotAvailable("history is off for this channel")
         keys = {**channel_keys(scope, channel), **self._asking_key(scope, on_behalf)}
         args: dict[str, Argument] = {
-            **self._asking(on_behalf),
+            **self._asking(channel, on_behalf),
             "birth": self._delivery.event(scope, channel).args["birth"],
             "since_offset": "" if since is None else since.offset,
             "since_epoch": "" if since is None else since.epoch,
@@ -144,7 +143,13 @@ class Channels:
         return True
 
     def disconnect_user(
-        self, scope: TenantScope, user: str, why: ServerDisconnect, *, client: str = "", spared: frozenset[str] = frozenset()
+        self,
+        scope: TenantScope,
+        user: str,
+        why: ServerDisconnect,
+        *,
+        client: str = "",
+        spared: frozenset[str] = frozenset(),
     ) -> int:
         """Closes the user's connections (only `client`, if given; never the spared); returns how many."""
         chosen = [
@@ -186,16 +191,16 @@ class Channels:
             "leases": scope.key("leases"),
             **self._asking_key(scope, on_behalf),
         }
-        args = {**self._asking(on_behalf), "most": most}
+        args = {**self._asking(channel, on_behalf), "most": most}
         status, *rest = self._redis.run(_PRESENCE, keys, args, idempotent=True)
         if status != "ok":
             raise refused(status)
         return rest[0], {rest[i]: msgspec.json.decode(rest[i + 1]) for i in range(1, len(rest), 2)}
 
-    def _asking(self, socket: Socket | None) -> dict[str, Argument]:
-        if socket is None:
-            return {"conn": "", "session": "", "need": ""}
-        return {"conn": socket.connection, "session": socket.session, "need": Permission.READ.value[0]}
+    def _asking(self, channel: str, socket: Socket | None) -> dict[str, Argument]:
+        """Who asks: a subscriber who may read, or (with an empty connection) the server."""
+        asking = (socket.connection, socket.session) if socket else ("", "")
+        return {"conn": asking[0], "session": asking[1], "need": READ, "name": channel}
 
     def _asking_key(self, scope: TenantScope, socket: Socket | None) -> dict[str, Any]:
         return {"user": user_key(scope, socket.user if socket else "")}

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.errors import UnrecoverablePosition
 from shared.realtime.namespaces import namespace_of
-from shared.realtime.protocol import entry_push, publication, unsubscribe_push
+from shared.realtime.protocol import entry_push, error_reply, publication, unsubscribe_push
 from shared.realtime.sender import Outcome
 
 _FRAME_BYTES: Final = 100_000
@@ -27,7 +28,8 @@ class Served:
     cmd: str
     frames: Sequence[bytes]
     on_delivery: str
-    outcome: Outcome = Outcome.UNSENT
+    outcome: Outcome = Outcome.DELIVERED
+    """Until it is known: where nothing is to be sent, nothing can go wrong; UNKNOWN has the connection closed."""
 
     @property
     def change(self) -> str:
@@ -52,7 +54,7 @@ class Claim:
 
     def _serve(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
         if what == "close":
-            return Served(connection, cmd, (), "drop")
+            return Served(connection, cmd, (), "drop", Outcome.UNKNOWN)
         if what == "2500":
             return Served(connection, cmd, [self._insufficient_state()], "drop")
         if what == "live":
@@ -63,10 +65,15 @@ class Claim:
     def _joining(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
         kind, epoch, at, recovered, want_offset, want_epoch, extra, wants_joins = rest
         position = _position(at)
+        if kind == "g" and want_offset and recovered != "1":
+            return Served(connection, cmd, [error_reply(int(cmd), UnrecoverablePosition()).encode()], "drop")
         missed = self._missed(int(want_offset), position) if recovered == "1" else []
         fitting, overflow = _fit(missed)
         result = self._subscription(epoch, position[0], recovered == "1", want_offset != "", fitting)
-        frames = [self._reply(kind, int(cmd), result, extra), *_packed(self._push(entry) for entry in overflow)]
+        frames = [
+            self._reply(kind, int(cmd), result, extra),
+            *_packed(self._push(entry) for entry in overflow),
+        ]
         if what == "reply+2500":
             return Served(connection, cmd, [*frames, self._insufficient_state()], "drop")
         frames.extend(self._after(position, wants_joins == "1"))

@@ -26,12 +26,15 @@ from shared.state.scripts import script
 LEASE_MS: Final = 540_000
 GRACE_S: Final = 25
 _LEAVES_A_CALL: Final = 16
+# The SDKs' getState: an unrecoverable position is answered by error 112.
+_GET_STATE: Final = 2
 _LETTERS: Final = {
     Permission.READ: "r",
     Permission.WRITE: "w",
     Permission.EXECUTE: "x",
     Permission.ADMIN: "a",
 }
+READ: Final = _LETTERS[Permission.READ]
 _CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _DISCONNECT, _LEAVE, _REFRESH, _PUBLISH = (
     script(__file__, name)
     for name in ("connect", "subscribe", "unsubscribe", "disconnect", "leave", "refresh", "client_publish")
@@ -91,9 +94,7 @@ class Connections:
         """Takes a socket in within the caps, before it has said `connect`."""
         return self._open(connection, identity, address, None)
 
-    def admit_connected(
-        self, connection: str, identity: Identity, address: str, request: ConnectRequest
-    ) -> Socket:
+    def admit_connected(self, connection: str, identity: Identity, address: str, request: ConnectRequest) -> Socket:
         """Takes in a socket whose first frame brought the token; its reply comes through its personal channel."""
         return self._open(connection, identity, address, request)
 
@@ -101,9 +102,7 @@ class Connections:
         """`connect` on a socket that was admitted with its handshake."""
         self._attach(socket, request, {"admit": 0}, ())
 
-    def _open(
-        self, connection: str, identity: Identity, address: str, request: ConnectRequest | None
-    ) -> Socket:
+    def _open(self, connection: str, identity: Identity, address: str, request: ConnectRequest | None) -> Socket:
         socket, recording = self._sockets.writing(connection, identity)
         admission: dict[str, Argument] = {
             "admit": 1,
@@ -159,6 +158,7 @@ class Connections:
             **event.args,
             **self._frame(socket, Permission.READ),
             "cmd": cmd,
+            "kind": "g" if options.flag & _GET_STATE else "s",
             "max_channels": self._settings.max_channels_per_connection,
             "info": client_info(socket.user, socket.connection),
             "extra": extra,
@@ -201,6 +201,23 @@ class Connections:
         if status != "ok":
             raise refused(status)
         return self._delivery.finish(event, rest[2])
+
+    def identity(self, socket: Socket) -> Identity:
+        """What the connection may do now, by its record; raises ConnectionGone when it has none."""
+        held = self._redis.call("HMGET", user_key(socket.scope, socket.user), f"c:{socket.connection}")
+        if not held[0]:
+            raise refused("gone")
+        _, letters, expires, session, issued, *_ = held[0].split("\n")
+        granted = frozenset(permission for permission, letter in _LETTERS.items() if letter in letters)
+        return Identity(
+            scope=socket.scope,
+            user=socket.user,
+            permissions=granted,
+            session=session,
+            issued_at=int(issued),
+            expires_at=int(expires),
+            source="token",
+        )
 
     def refresh(self, socket: Socket, identity: Identity) -> None:
         """Goes on under a newer token of the same user and tenant."""
@@ -270,9 +287,7 @@ class Connections:
             {"conn": socket.connection},
             before=before,
             more_keys=keys,
-            more_args=[
-                part for one in options for part in (one.log_size, one.log_ttl_ms, int(one.join_leave))
-            ],
+            more_args=[part for one in options for part in (one.log_size, one.log_ttl_ms, int(one.join_leave))],
             idempotent=True,
         )
 

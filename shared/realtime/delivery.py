@@ -179,7 +179,7 @@ class Delivery:
         counts = [list(outcomes.values()).count(kind) for kind in (Outcome.DELIVERED, Outcome.GONE, Outcome.UNSENT)]
         tally.done += Delivered(counts[0], counts[1], report.throttled, counts[2])
         for served in batch.served:
-            served.outcome = outcomes.get(served.connection, Outcome.UNKNOWN)
+            served.outcome = outcomes.get(served.connection, served.outcome)
         doubtful = [served.connection for served in batch.served if served.outcome is Outcome.UNKNOWN]
         tally.reaped += doubtful + [s.connection for s in batch.served if s.outcome is Outcome.GONE]
         if doubtful:

@@ -14,7 +14,7 @@ class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     pass
 
 
-class SubscribeOptions(_Request):
+class SubscribeOptions(_Request, kw_only=True, omit_defaults=True):
     """What `connect` says of a server-side subscription, and `subscribe` of any."""
 
     recover: bool = False
@@ -24,14 +24,14 @@ class SubscribeOptions(_Request):
     flag: int = 0
 
 
-class Subscribe(SubscribeOptions):
+class Subscribe(SubscribeOptions, kw_only=True, omit_defaults=True):
     """Joins a channel; with `recover`, from the position after (`epoch`, `offset`)."""
 
     channel: str
     token: str = ""
 
 
-class Connect(_Request):
+class Connect(_Request, kw_only=True, omit_defaults=True):
     """The first command of a socket; `subs` has the positions in server-side subscriptions to recover from."""
 
     token: str = ""
@@ -41,39 +41,39 @@ class Connect(_Request):
     subs: dict[str, SubscribeOptions] = {}
 
 
-class Unsubscribe(_Request):
+class Unsubscribe(_Request, kw_only=True, omit_defaults=True):
     """Leaves a channel."""
 
     channel: str
 
 
-class Publish(_Request):
+class Publish(_Request, kw_only=True, omit_defaults=True):
     """Publishes `data` into a channel."""
 
     channel: str
     data: msgspec.Raw
 
 
-class Presence(_Request):
+class Presence(_Request, kw_only=True, omit_defaults=True):
     """Asks who is in a channel."""
 
     channel: str
 
 
-class PresenceStats(_Request):
+class PresenceStats(_Request, kw_only=True, omit_defaults=True):
     """Asks how many clients and users are in a channel."""
 
     channel: str
 
 
-class Position(_Request):
+class Position(_Request, kw_only=True, omit_defaults=True):
     """A position in a channel's log."""
 
     epoch: str = ""
     offset: int = 0
 
 
-class History(_Request):
+class History(_Request, kw_only=True, omit_defaults=True):
     """Asks for publications; `limit` 0 gives the position only, negative all."""
 
     channel: str
@@ -82,37 +82,37 @@ class History(_Request):
     reverse: bool = False
 
 
-class Ping(_Request):
+class Ping(_Request, kw_only=True, omit_defaults=True):
     """Answered with an empty reply."""
 
 
-class Send(_Request):
+class Send(_Request, kw_only=True, omit_defaults=True):
     """Accepted and ignored."""
 
     data: msgspec.Raw | None = None
 
 
-class Rpc(_Request):
+class Rpc(_Request, kw_only=True, omit_defaults=True):
     """Calls a method registered in functions/message/rpc.py."""
 
     method: str = ""
     data: msgspec.Raw | None = None
 
 
-class Refresh(_Request):
+class Refresh(_Request, kw_only=True, omit_defaults=True):
     """Goes on under a newer token."""
 
     token: str
 
 
-class SubRefresh(_Request):
+class SubRefresh(_Request, kw_only=True, omit_defaults=True):
     """Goes on under a newer subscription token."""
 
     token: str
     channel: str = ""
 
 
-class Command(_Request):
+class Command(_Request, kw_only=True, omit_defaults=True):
     """One command: an id that rises, and exactly one method."""
 
     id: int = 0

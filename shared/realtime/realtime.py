@@ -8,10 +8,12 @@ from shared.auth.due import DueIndex
 from shared.auth.sockets import Sockets
 from shared.aws.credentials import Credentials
 from shared.aws.queue import LaneQueue
+from shared.observe.log import configure
 from shared.realtime.channels import Channels
 from shared.realtime.connections import Connections
 from shared.realtime.delivery import Delivery
 from shared.realtime.sender import Sender
+from shared.realtime.upkeep import Upkeep
 from shared.settings import Settings
 from shared.state.client import Redis
 from shared.tenant.scope import TenantScope
@@ -26,6 +28,7 @@ class Realtime:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Realtime":
+        configure(settings.log_level)
         return cls(settings, Redis.from_settings(settings))
 
     @cached_property
@@ -37,11 +40,15 @@ class Realtime:
         return Sockets(self.redis)
 
     @cached_property
+    def sender(self) -> Sender:
+        return Sender.from_settings(self.settings, Credentials.from_env())
+
+    @cached_property
     def delivery(self) -> Delivery:
         return Delivery(
             self.redis,
             self.due,
-            Sender.from_settings(self.settings, Credentials.from_env()),
+            self.sender,
             inline_ms=self.settings.inline_drain_ms,
             queue=self._enqueue,
             reap=self._reap,
@@ -54,6 +61,10 @@ class Realtime:
     @cached_property
     def channels(self) -> Channels:
         return Channels(self.redis, self.sockets, self.delivery, self.connections)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        return Upkeep(self.redis, self.sockets, self.connections, self.delivery, self.sender)
 
     @cached_property
     def _lane_queue(self) -> LaneQueue:

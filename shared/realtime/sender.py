@@ -52,9 +52,7 @@ class _Work:
 
 
 # The request never left, so trying again cannot repeat it.
-_NOT_SENT: Final = frozenset(
-    (pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY)
-)
+_NOT_SENT: Final = frozenset((pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY))
 _BACKOFF_S: Final = (0.02, 1.0)
 # In place of a frame: delete the connection.
 _CLOSE: Final = b""

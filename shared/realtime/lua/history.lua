@@ -1,12 +1,14 @@
 -- history: publications of a channel after (or before) a position
 -- USES realtime/log, auth/connection
 -- KEYS user, channel, log
--- ARGV conn, session, need, birth, since_offset, since_epoch, limit, reverse, history_size, history_ttl_ms
+-- ARGV conn, session, need, name, birth, since_offset, since_epoch, limit, reverse, history_size, history_ttl_ms
 -- RETURNS 'ok', offset, epoch, then offset and body of each publication | 'unrecoverable' | why not
 local now = server_ms()
 if A.conn ~= '' then
   local record, why = connection_load(K.user, A.conn, A.session, A.need, now)
   if not record then return { why } end
+  local sub = subscriptions_of(why)[A.name]
+  if not (sub and sub[2]) then return { 'denied' } end
 end
 local values, fields = redis.call('HMGET', K.channel, 'e', 's', 'n', 'lx'), {}
 for i, name in ipairs({ 'e', 's', 'n', 'lx' }) do fields[name] = values[i] or nil end

@@ -1,12 +1,14 @@
 -- presence: who is in a channel now
 -- USES realtime/member, auth/connection
 -- KEYS user, channel, leases
--- ARGV conn, session, need, most
+-- ARGV conn, session, need, name, most
 -- RETURNS 'ok', members, then each connection and its info (none when there are more than `most`) | why not
 local now = server_ms()
 if A.conn ~= '' then
   local record, why = connection_load(K.user, A.conn, A.session, A.need, now)
   if not record then return { why } end
+  local sub = subscriptions_of(why)[A.name]
+  if not (sub and sub[2]) then return { 'denied' } end
 end
 local held, conns, infos = redis.call('HGETALL', K.channel), {}, {}
 for i = 1, #held, 2 do

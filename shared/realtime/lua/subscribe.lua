@@ -1,7 +1,7 @@
 -- subscribe: a connection joins a channel's lane, or joins again under a later command
 -- USES realtime/joining
 -- KEYS user, channel, log, leases, lanes
--- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, cmd, lease_ms, max_channels, jl, want_epoch, want_offset, info, extra
+-- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, cmd, kind, lease_ms, max_channels, jl, want_epoch, want_offset, info, extra
 -- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | denied | stale | full
 local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, A.need, now)
@@ -18,5 +18,5 @@ if renewed then written[3] = 'c:' .. A.conn; written[4] = record_text(record) en
 redis.call('HSET', K.user, unpack(written))
 
 local ch = channel_load(now)
-join(ch, A.conn, A.cmd, 's', last ~= nil)
+join(ch, A.conn, A.cmd, A.kind, last ~= nil)
 return { 'ok', try_claim(ch, A.conn) }

@@ -1,0 +1,266 @@
+"""What each command of the client protocol does; `connect` and `subscribe` are answered by their lanes."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from shared.auth.identify import Authenticator
+from shared.auth.identity import Identity, Permission
+
+from functions.message import rpc
+from shared.auth.sockets import Socket
+from shared.errors import (
+    InvalidToken,
+    LimitReached,
+    MethodNotFound,
+    NotAvailable,
+    PermissionDenied,
+    TokenExpired,
+    TooLarge,
+)
+from shared.realtime.connections import ConnectRequest, NotConnectedYet, connect_extra
+from shared.realtime.namespaces import Namespace, check_name, namespace_of, personal_channel, thing_of
+from shared.realtime.protocol import (
+    BAD_REQUEST,
+    CONNECTION_LIMIT,
+    INVALID_TOKEN,
+    Command,
+    Connect,
+    History,
+    client_info,
+    publication,
+    publication_body,
+    reply,
+)
+from shared.realtime.realtime import Realtime
+
+MAX_PUBLICATION_BYTES: Final = 28 * 1024
+_MAX_REPLY_BYTES: Final = 100_000
+# A frame may overtake the `connect` of its connection by this much.
+_OVERTAKING_S: Final = 2.0
+_FIRST_WAIT_S: Final = 0.02
+
+MayRead = Callable[[Identity, str], bool]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The connection that a frame came from, and its source address."""
+
+    connection: str
+    address: str
+
+
+class Commands:
+    """Runs one command and returns its reply, or None when the reply goes another way.
+
+    `may_read` decides on subscriptions to things that have a channel: `session` and `file`.
+    """
+
+    def __init__(self, realtime: Realtime, authenticator: Authenticator, may_read: Mapping[str, MayRead]) -> None:
+        self._sockets = realtime.sockets
+        self._connections = realtime.connections
+        self._channels = realtime.channels
+        self._authenticator = authenticator
+        self._may_read = may_read
+
+    def run(self, caller: Caller, command: Command) -> str | None:
+        """Raises errors of the catalogue for an error reply, ServerDisconnect to end the connection."""
+        if command.send is not None:
+            return None
+        if command.rpc is not None and command.rpc.method == "ping":
+            return reply(command.id, "rpc", {"data": {}})
+        if command.connect is not None:
+            self._connect(caller, command.id, command.connect)
+            return None
+        socket = self._found(caller.connection)
+        if socket is None:
+            raise BAD_REQUEST
+        return self._run_connected(socket, command)
+
+    def forget(self, caller: Caller) -> None:
+        """The connection is about to be closed."""
+        socket = self._sockets.find(caller.connection)
+        if socket is not None:
+            self._connections.disconnect(socket)
+
+    def _run_connected(self, socket: Socket, command: Command) -> str | None:
+        run: Callable[[Socket, Command], str | None] = getattr(self, f"_{command.method}")
+        until = time.monotonic() + _OVERTAKING_S
+        while True:
+            try:
+                return run(socket, command)
+            except NotConnectedYet:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_FIRST_WAIT_S * 2)
+
+    def _found(self, connection: str) -> Socket | None:
+        until, pause = time.monotonic() + _OVERTAKING_S, _FIRST_WAIT_S
+        while (socket := self._sockets.find(connection)) is None and time.monotonic() < until:
+            time.sleep(pause)
+            pause *= 2
+        return socket
+
+    def _connect(self, caller: Caller, cmd: int, asked: Connect) -> None:
+        socket = self._sockets.find(caller.connection)
+        if socket is None:
+            self._connect_first_frame(caller, cmd, asked)
+            return
+        identity = self._same(socket, asked.token) if asked.token else None
+        expires_at = identity.expires_at if identity else socket.expires_at
+        self._connections.connect(socket, _connect_request(cmd, asked, socket.connection, socket.user, expires_at))
+        if identity is not None and identity.expires_at != socket.expires_at:
+            self._connections.refresh(socket, identity)
+
+    def _connect_first_frame(self, caller: Caller, cmd: int, asked: Connect) -> None:
+        if not asked.token:
+            # The SDKs fetch a token when they are told that theirs expired, and only then.
+            raise TokenExpired("connect with a token")
+        identity = self._authenticator.from_token(asked.token, _chosen_tenant(asked))
+        if not identity.permissions:
+            raise PermissionDenied("the token grants no permission")
+        request = _connect_request(cmd, asked, caller.connection, identity.user, identity.expires_at)
+        try:
+            self._connections.admit_connected(caller.connection, identity, caller.address, request)
+        except LimitReached:
+            raise CONNECTION_LIMIT from None
+
+    def _subscribe(self, socket: Socket, command: Command) -> str | None:
+        assert command.subscribe is not None  # noqa: S101
+        asked = command.subscribe
+        options = _options(asked.channel)
+        if not options.allow_subscribe_for_client:
+            raise PermissionDenied("only the server subscribes to this channel")
+        if options.subscription_token:
+            raise NotAvailable("subscription tokens are not set up for this tenant")
+        self._check_readable(socket, asked.channel)
+        if not self._connections.subscribe(socket, asked.channel, command.id, asked, ""):
+            return reply(command.id, "subscribe", {})
+        return None
+
+    def _check_readable(self, socket: Socket, channel: str) -> None:
+        for kind in ("session", "file"):
+            thing = thing_of(channel, kind)
+            if thing is None:
+                continue
+            may_read = self._may_read.get(kind)
+            if may_read is None or not may_read(self._connections.identity(socket), thing):
+                raise PermissionDenied("no such thing, or not yours to read")
+
+    def _unsubscribe(self, socket: Socket, command: Command) -> str:
+        assert command.unsubscribe is not None  # noqa: S101
+        channel = check_name(command.unsubscribe.channel)
+        if channel != personal_channel(socket.user):
+            self._connections.unsubscribe(socket, channel, command.id)
+        return reply(command.id, "unsubscribe", {})
+
+    def _publish(self, socket: Socket, command: Command) -> str:
+        assert command.publish is not None  # noqa: S101
+        asked = command.publish
+        if not _options(asked.channel).allow_publish_for_subscriber:
+            raise PermissionDenied("only the server publishes to this channel")
+        data = bytes(asked.data)
+        if len(data) > MAX_PUBLICATION_BYTES:
+            raise TooLarge(f"a publication's data is at most {MAX_PUBLICATION_BYTES} bytes over WebSocket")
+        body = publication_body(data, client_info(socket.user, socket.connection))
+        self._connections.publish(socket, asked.channel, body)
+        return reply(command.id, "publish", {})
+
+    def _presence(self, socket: Socket, command: Command) -> str:
+        assert command.presence is not None  # noqa: S101
+        channel = _allowed_presence(command.presence.channel)
+        members = self._channels.presence(socket.scope, channel, on_behalf=socket)
+        return reply(command.id, "presence", {"presence": members})
+
+    def _presence_stats(self, socket: Socket, command: Command) -> str:
+        assert command.presence_stats is not None  # noqa: S101
+        channel = _allowed_presence(command.presence_stats.channel)
+        stats = self._channels.presence_stats(socket.scope, channel, on_behalf=socket)
+        return reply(command.id, "presence_stats", stats)
+
+    def _history(self, socket: Socket, command: Command) -> str:
+        assert command.history is not None  # noqa: S101
+        asked = command.history
+        if not _options(asked.channel).allow_history_for_subscriber:
+            raise PermissionDenied("history is not for clients here")
+        return reply(command.id, "history", self._past(socket, asked))
+
+    def _past(self, socket: Socket, asked: History) -> dict[str, Any]:
+        found = self._channels.history(
+            socket.scope,
+            asked.channel,
+            limit=asked.limit,
+            since=asked.since,
+            reverse=asked.reverse,
+            on_behalf=socket,
+        )
+        size, shown = 0, []
+        for offset, body in found.publications:
+            size += len(body)
+            if size > _MAX_REPLY_BYTES:
+                break
+            shown.append(msgspec.Raw(publication(offset, body).encode()))
+        return {"publications": shown, "epoch": found.epoch, "offset": found.offset}
+
+    def _ping(self, socket: Socket, command: Command) -> str:
+        return reply(command.id, "ping", {})
+
+    def _rpc(self, socket: Socket, command: Command) -> str:
+        assert command.rpc is not None  # noqa: S101
+        method = rpc.METHODS.get(command.rpc.method)
+        if method is None:
+            raise MethodNotFound(f"no rpc method {command.rpc.method!r}")
+        if not self._connections.identity(socket).allows(Permission.EXECUTE):
+            raise PermissionDenied("rpc needs the permission execute")
+        return reply(command.id, "rpc", {"data": method(socket, command.rpc.data)})
+
+    def _refresh(self, socket: Socket, command: Command) -> str:
+        assert command.refresh is not None  # noqa: S101
+        identity = self._same(socket, command.refresh.token)
+        self._connections.refresh(socket, identity)
+        shown = {"client": socket.connection, "version": "Traffic Cop", **_lifetime(identity.expires_at)}
+        return reply(command.id, "refresh", shown)
+
+    def _sub_refresh(self, socket: Socket, command: Command) -> str:
+        raise NotAvailable("subscription tokens are not set up for this tenant")
+
+    def _same(self, socket: Socket, token: str) -> Identity:
+        """The token's identity, which must be the socket's user and tenant."""
+        if not token:
+            raise InvalidToken("a token is needed")
+        identity = self._authenticator.from_token(token, socket.scope.label)
+        if identity.user != socket.user:
+            raise INVALID_TOKEN
+        return identity
+
+
+def _options(channel: str) -> Namespace:
+    return namespace_of(check_name(channel))
+
+
+def _allowed_presence(channel: str) -> str:
+    if not _options(channel).allow_presence_for_subscriber:
+        raise PermissionDenied("presence is not for clients here")
+    return channel
+
+
+def _chosen_tenant(asked: Connect) -> str | None:
+    """A user of several tenants chooses with `data: {"tenant": …}`, since a first frame has no headers."""
+    try:
+        data = msgspec.json.decode(asked.data) if asked.data is not None else None
+    except msgspec.MsgspecError:
+        return None
+    chosen = data.get("tenant") if isinstance(data, dict) else None
+    return chosen if isinstance(chosen, str) else None
+
+
+def _connect_request(cmd: int, asked: Connect, connection: str, user: str, expires_at: int) -> ConnectRequest:
+    since = asked.subs.get(personal_channel(user))
+    return ConnectRequest(cmd, connect_extra(connection, expires_at, time.time()), since)
+
+
+def _lifetime(expires_at: int) -> dict[str, Any]:
+    return {"expires": True, "ttl": max(1, int(expires_at - time.time()))} if expires_at else {}

@@ -1,0 +1,116 @@
+"""What time does to connections and lanes: sweep calls it per tenant, and only where something is due."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from shared.auth.sockets import Socket, Sockets
+from shared.realtime.connections import LEASE_MS, Connections
+from shared.realtime.delivery import Delivery, user_key
+from shared.realtime.protocol import EXPIRED, KEEP_ALIVE, STALE
+from shared.realtime.sender import Outcome, Post, Sender
+from shared.state.client import Redis
+from shared.state.scripts import script
+from shared.tenant.scope import TenantScope
+
+# Leases that end before the sweep after the next are kept alive now.
+_AHEAD_MS: Final = 130_000
+_BATCH: Final = 200
+_SENDS_A_SECOND: Final = 1_000
+_RENEW: Final = script(__file__, "renew")
+
+
+class Upkeep:
+    """Reaps ended leases, keeps idle sockets alive, resumes lanes. Methods return the next deadline, unix ms, or None."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        sockets: Sockets,
+        connections: Connections,
+        delivery: Delivery,
+        sender: Sender,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._redis = redis
+        self._sockets = sockets
+        self._connections = connections
+        self._delivery = delivery
+        self._sender = sender
+        self._now = now
+
+    def prove_or_close(self, connection: str) -> None:
+        """A socket that was admitted without identity and has not proven one is closed."""
+        if self._sockets.find(connection) is None:
+            self._delivery.close([connection], STALE)
+
+    def resume(self, scope: TenantScope, until: float) -> int | None:
+        """Goes on with lanes whose holder died; `until` is time.monotonic."""
+        lanes = scope.key("lanes")
+        for channel in self._redis.call("ZRANGE", lanes, "-inf", self._now_ms(), "BYSCORE"):
+            if time.monotonic() >= until:
+                break
+            self._delivery.wake(scope, channel, until)
+        return self._earliest(scope, "lanes")
+
+    def leases(self, scope: TenantScope, until: float) -> int | None:
+        """Reaps connections whose lease ended, then sends the keep-alive to those whose lease is about to end."""
+        while ended := self._ending(scope, "-inf", self._now_ms()):
+            self._reap(scope, ended)
+            if time.monotonic() >= until or len(ended) < _BATCH:
+                break
+        self._keep_alive(scope, until)
+        earliest = self._earliest(scope, "leases")
+        return None if earliest is None else earliest - _AHEAD_MS // 2
+
+    def _reap(self, scope: TenantScope, connections: Sequence[str]) -> None:
+        ended: list[str] = []
+        for connection in connections:
+            socket = self._sockets.find(connection)
+            if socket is None or socket.scope != scope:
+                self._redis.call("ZREM", scope.key("leases"), connection, idempotent=True)
+            elif self._connections.disconnect(socket, if_lease_ended=True):
+                ended.append(connection)
+        self._delivery.close(ended, EXPIRED)
+
+    def _keep_alive(self, scope: TenantScope, until: float) -> None:
+        soon = self._now_ms() + _AHEAD_MS
+        ending = self._ending(scope, self._now_ms(), soon, limit=10_000)
+        for start in range(0, len(ending), _BATCH):
+            if time.monotonic() >= until:
+                return
+            began = time.monotonic()
+            self._keep_alive_batch(scope, ending[start : start + _BATCH])
+            time.sleep(max(0.0, _BATCH / _SENDS_A_SECOND - (time.monotonic() - began)))
+
+    def _keep_alive_batch(self, scope: TenantScope, connections: Sequence[str]) -> None:
+        posts = [Post(connection, [KEEP_ALIVE.encode()]) for connection in connections]
+        outcomes = self._sender.post(posts, time.monotonic() + 2 * self._sender.timeout_s).outcomes
+        owned = [socket for connection in connections if (socket := self._sockets.find(connection)) is not None]
+        delivered = [socket for socket in owned if outcomes[socket.connection] is Outcome.DELIVERED]
+        if delivered:
+            self._renew(scope, delivered)
+        for socket in owned:
+            if outcomes[socket.connection] is Outcome.GONE:
+                self._connections.disconnect(socket)
+
+    def _renew(self, scope: TenantScope, sockets: Sequence[Socket]) -> None:
+        self._redis.run(
+            _RENEW,
+            {"leases": scope.key("leases")},
+            {"lease_ms": LEASE_MS},
+            more_keys=[user_key(scope, socket.user) for socket in sockets],
+            more_args=[socket.connection for socket in sockets],
+            idempotent=True,
+        )
+
+    def _ending(self, scope: TenantScope, low: Any, high: int, limit: int = _BATCH) -> list[str]:
+        found = self._redis.call("ZRANGE", scope.key("leases"), low, high, "BYSCORE", "LIMIT", 0, limit)
+        return [str(connection) for connection in found]
+
+    def _earliest(self, scope: TenantScope, kind: str) -> int | None:
+        first = self._redis.call("ZRANGE", scope.key(kind), 0, 0, "WITHSCORES")
+        return int(float(first[1])) if first else None
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
