@@ -11,7 +11,7 @@ from local.redis import ThreadedUpstash
 
 @pytest.fixture(scope="session")
 def upstash() -> Iterator[ThreadedUpstash]:
-    """Valkey behind the Upstash gateway: `.rest_url`, `.token`, `.redis_url`, `.commands()`, `.counting()`."""
+    """Valkey behind Upstash's REST API: `.rest_url`, `.token`, `.redis_url`, `.counting()`, `.faults`."""
     with ThreadedUpstash() as server:
         yield server
 
@@ -25,7 +25,7 @@ def redis_direct(upstash: ThreadedUpstash) -> Iterator["redis.Redis"]:
 
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[ThreadedIssuer]:
-    """Supabase Auth: `.url`, `.anon_key`, `.service_key`, `.add_user(…)`, `.sign_in(email)`, `.mint(…)`, `.keys`.
+    """Supabase Auth: `.url`, `.anon_key`, `.service_key`, `.keys`, `.add_user`, `.sign_in`, `.mint`.
 
     Shared by all tests: one that rotates keys, moves the clock or breaks the JWKS makes its own `ThreadedIssuer`.
     """

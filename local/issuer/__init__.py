@@ -1,4 +1,4 @@
-"""Supabase Auth on one machine: an issuer the real clients sign in against, and whose tokens verify by JWKS."""
+"""Supabase Auth on one machine: real clients sign in against it, and its tokens verify by JWKS."""
 
 from local.issuer.project import ProjectSettings
 from local.issuer.server import SupabaseIssuer

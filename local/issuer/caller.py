@@ -1,4 +1,4 @@
-"""Who calls the issuer: the API key and bearer token of a request, as Supabase's platform gateway sees them."""
+"""Who calls the issuer: the API key and bearer token of a request, as Supabase's platform sees them."""
 
 import hmac
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ADMIN_ROLES = frozenset({"service_role", "supabase_admin"})
 
 
 class PlatformRefusal(Exception):
-    """The platform's gateway stopped the request before Supabase Auth saw it: 401 with `message` and `hint`."""
+    """The platform stopped the request before Supabase Auth saw it: 401 with `message` and `hint`."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -66,16 +66,14 @@ class Caller:
 
     def _platform_role(self, user_agent: str) -> str:
         if not self.api_key:
-            raise PlatformRefusal(
-                "No API key found in request", "No `apikey` request header or url param was found."
-            )
+            raise PlatformRefusal("No API key found in request", "No `apikey` request header or url param was found.")
         role = self._keys.role_of(self.api_key) or self._legacy_role()
         if role is None or (self.bearer.startswith("sb_") and self.bearer != self.api_key):
             raise PlatformRefusal("Invalid API key", "Double check your API key.")
         if self.api_key.startswith("sb_secret_") and user_agent.startswith("Mozilla/"):
             raise PlatformRefusal(
                 "Forbidden use of secret API key in browser",
-                "Secret API keys can only be used in a protected environment and should never be used in a browser.",
+                "Secret API keys belong in a protected environment, never in a browser.",
             )
         return role
 

@@ -87,7 +87,11 @@ class SupabaseIssuer:
             await self._runner.cleanup()
 
     def add_user(
-        self, email: str, password: str, app_metadata: Json | None = None, user_metadata: Json | None = None
+        self,
+        email: str,
+        password: str,
+        app_metadata: Json | None = None,
+        user_metadata: Json | None = None,
     ) -> Json:
         """Create the user, or bring an existing one to this password and metadata; returns the User object."""
         fields = {"email": email, "password": password, "email_confirm": True}

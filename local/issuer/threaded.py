@@ -37,20 +37,20 @@ class ThreadedIssuer:
 
     @property
     def keys(self) -> SigningKeys:
-        """Key material: `keys.current.private`, `.current.kid`, `.trusted`, `.legacy_secret`, `rotate()`, `revoke(kid)`."""
+        """`keys.current.private`, `.current.kid`, `.trusted`, `.legacy_secret`, `rotate()`, `revoke(kid)`."""
         return self.server.keys
 
     def add_user(
         self,
         email: str,
-        password: str = "password",
+        password: str = "password",  # noqa: S107 (a user of a loopback test server)
         app_metadata: Json | None = None,
     ) -> Json:
         """A confirmed user, as the User object."""
         return self._call(lambda: self.server.add_user(email, password, app_metadata))
 
     def sign_in(self, email: str) -> Json:
-        """A real session of an existing user, as the Session object (`access_token`, `refresh_token`, `user`)."""
+        """A real session of an existing user: `access_token`, `refresh_token`, `expires_at`, `user`."""
         return self._call(lambda: self.server.session_for(email))
 
     def mint(
@@ -82,9 +82,7 @@ class ThreadedIssuer:
         asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(30)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

@@ -20,9 +20,7 @@ _HOOK_MUST_KEEP = ("aud", "exp", "iat", "sub", "email", "phone", "role", "aal", 
 class TokenMaker:
     """Signs with `keys`; `lifetime_s`, `hook` and `now` (Unix seconds) may be changed at any time."""
 
-    def __init__(
-        self, keys: SigningKeys, lifetime_s: int = 3600, hook: AccessTokenHook | None = None
-    ) -> None:
+    def __init__(self, keys: SigningKeys, lifetime_s: int = 3600, hook: AccessTokenHook | None = None) -> None:
         self.keys = keys
         self.lifetime_s = lifetime_s
         self.hook = hook
@@ -82,9 +80,9 @@ class TokenMaker:
         if error := answer.get("error"):
             status = int(error.get("http_code", 500))
             raise AuthError(status, "unexpected_failure", str(error.get("message", "Hook failed")))
-        changed = answer.get("claims")
-        missing = [name for name in _HOOK_MUST_KEEP if not isinstance(changed, dict) or name not in changed]
+        changed: Json = answer.get("claims") or {}
+        missing = [name for name in _HOOK_MUST_KEEP if name not in changed]
         if missing:
             message = f"output claims do not conform to the expected schema: missing {', '.join(missing)}"
             raise AuthError(500, "unexpected_failure", message)
-        return dict(changed)
+        return changed

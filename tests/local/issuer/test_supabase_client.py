@@ -33,9 +33,7 @@ def closing_client(url: str, key: str) -> Iterator[Client]:
 
 
 def test_a_new_user_signs_up_signs_in_and_refreshes(app: Client, issuer: ThreadedIssuer, email: str) -> None:
-    created = app.auth.sign_up(
-        {"email": email, "password": "correct horse", "options": {"data": {"nick": "al"}}}
-    )
+    created = app.auth.sign_up({"email": email, "password": "correct horse", "options": {"data": {"nick": "al"}}})
     assert created.session is not None
     assert created.user is not None
     assert created.user.user_metadata["nick"] == "al"
@@ -53,18 +51,12 @@ def test_a_new_user_signs_up_signs_in_and_refreshes(app: Client, issuer: Threade
     assert claims["claims"]["iss"] == f"{issuer.url}/auth/v1"
 
 
-def test_an_access_token_has_exactly_supabases_claims(
-    issuer: ThreadedIssuer, app: Client, email: str
-) -> None:
+def test_an_access_token_has_exactly_supabases_claims(issuer: ThreadedIssuer, app: Client, email: str) -> None:
     user = issuer.add_user(email, "password", {"tenant_id": "acme", "permissions": ["read"]})
     session = app.auth.sign_in_with_password({"email": email, "password": "password"}).session
     assert session is not None
-    key = jwt.PyJWKClient(f"{issuer.url}/auth/v1/.well-known/jwks.json").get_signing_key_from_jwt(
-        session.access_token
-    )
-    claims = jwt.decode(
-        session.access_token, key, ["ES256"], audience="authenticated", issuer=f"{issuer.url}/auth/v1"
-    )
+    key = jwt.PyJWKClient(f"{issuer.url}/auth/v1/.well-known/jwks.json").get_signing_key_from_jwt(session.access_token)
+    claims = jwt.decode(session.access_token, key, ["ES256"], audience="authenticated", issuer=f"{issuer.url}/auth/v1")
     assert claims.pop("exp") - claims["iat"] == 3600
     assert claims.pop("session_id")
     assert claims.pop("amr") == [{"method": "password", "timestamp": claims.pop("iat")}]
@@ -87,9 +79,7 @@ def test_an_access_token_has_exactly_supabases_claims(
     }
 
 
-def test_what_a_stranger_sends_is_refused_with_supabases_codes(
-    app: Client, issuer: ThreadedIssuer, email: str
-) -> None:
+def test_what_a_stranger_sends_is_refused_with_supabases_codes(app: Client, issuer: ThreadedIssuer, email: str) -> None:
     issuer.add_user(email, "password")
     with pytest.raises(AuthApiError) as wrong:
         app.auth.sign_in_with_password({"email": email, "password": "guess"})
@@ -134,17 +124,13 @@ def test_a_backend_manages_users(backend: Client, app: Client, email: str) -> No
     assert (gone.value.code, gone.value.status) == ("user_not_found", 404)
 
 
-def test_the_publishable_key_and_users_are_no_administrators(
-    app: Client, issuer: ThreadedIssuer, email: str
-) -> None:
+def test_the_publishable_key_and_users_are_no_administrators(app: Client, issuer: ThreadedIssuer, email: str) -> None:
     with pytest.raises(AuthApiError) as anonymous:
         app.auth.admin.list_users()
     assert anonymous.value.code == "not_admin"
 
 
-def test_sign_out_ends_the_session_at_once_but_not_the_token(
-    app: Client, issuer: ThreadedIssuer, email: str
-) -> None:
+def test_sign_out_ends_the_session_at_once_but_not_the_token(app: Client, issuer: ThreadedIssuer, email: str) -> None:
     issuer.add_user(email, "password")
     session = app.auth.sign_in_with_password({"email": email, "password": "password"}).session
     assert session is not None
@@ -155,10 +141,10 @@ def test_sign_out_ends_the_session_at_once_but_not_the_token(
     assert app.auth.get_claims(session.access_token) is not None
     with pytest.raises(AuthApiError) as spent:
         app.auth.refresh_session(session.refresh_token)
-    assert spent.value.code == "refresh_token_not_found"
+    assert str(spent.value.code) == "refresh_token_not_found"
 
 
 def test_minted_tokens_verify_like_issued_ones(app: Client, issuer: ThreadedIssuer) -> None:
     claims = app.auth.get_claims(issuer.mint(app_metadata={"tenant_id": "t9"}))
     assert claims is not None
-    assert claims["claims"]["app_metadata"] == {"tenant_id": "t9"}
+    assert dict(claims["claims"])["app_metadata"] == {"tenant_id": "t9"}
