@@ -1,5 +1,6 @@
 """The store, through a real `upstash_redis.Redis` whose HTTP layer is ours (see `transport`)."""
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -20,11 +21,13 @@ class Redis:
     """Runs scripts, single commands and pipelines; results are text, int, None and lists of them, never cast.
 
     Every method raises Unreachable, OutcomeUnknown or CommandRefused (`shared.state.errors`). What could not
-    be sent is tried once more; what may have been executed only when the caller says `idempotent`.
+    be sent is tried once more; what may have been executed only when the caller says `idempotent`. Kept connections
+    are closed by `close()` or with the object.
     """
 
     def __init__(self, url: str, token: str, *, timeout_ms: int, connect_timeout_ms: int) -> None:
         self._upstash = _Upstash(_checked(url), token, timeout_ms, connect_timeout_ms)
+        self.close: Callable[[], None] = weakref.finalize(self, self._upstash.close)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -74,10 +77,6 @@ class Redis:
         wire = [_wire(command) for command in commands]
         results: list[Any] = _attempt(lambda: self._upstash.execute_many(wire), idempotent)
         return results
-
-    def close(self) -> None:
-        """Closes the kept connections."""
-        self._upstash.close()  # type: ignore[no-untyped-call]
 
 
 class _Upstash(PublishedRedis):
