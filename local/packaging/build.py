@@ -37,10 +37,7 @@ def build(root: Path, functions: Iterable[Function], cache: Path) -> list[Built]
     python = compiler()
     packages = _packages(root / LOCK, cache, python)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        return [
-            _build_one(root, function, packages, Path(scratch) / function.name, python)
-            for function in functions
-        ]
+        return [_build_one(root, function, packages, Path(scratch) / function.name, python) for function in functions]
 
 
 def _packages(lock: Path, cache: Path, python: str | None) -> Site:
@@ -68,6 +65,4 @@ def _build_one(root: Path, function: Function, packages: Site, scratch: Path, py
 def _content(folder: Path, paths: Iterable[Path]) -> dict[str, Path]:
     paths = set(paths)
     bytecode = {compiled(path) for path in paths if path.suffix == ".py"}
-    return {
-        path.as_posix(): folder / path for path in paths | {p for p in bytecode if (folder / p).is_file()}
-    }
+    return {path.as_posix(): folder / path for path in paths | {p for p in bytecode if (folder / p).is_file()}}

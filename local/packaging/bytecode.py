@@ -44,8 +44,6 @@ def _candidates() -> Iterator[str]:
 
 
 def _version(python: str) -> str:
-    question = (
-        "import sys; print('%d.%d' % sys.version_info[:2] if sys.implementation.name == 'cpython' else '')"
-    )
+    question = "import sys; print('%d.%d' % sys.version_info[:2] if sys.implementation.name == 'cpython' else '')"
     answer = subprocess.run([python, "-I", "-c", question], capture_output=True, text=True, check=False)
     return answer.stdout.strip()

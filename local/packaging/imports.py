@@ -58,11 +58,7 @@ def _visit(root: Path, name: str, found: Trace) -> list[str]:
         return [parent] if parent else []
     found.files.add(path.relative_to(root))
     tree = ast.parse(path.read_bytes(), filename=str(path))
-    strings = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     found.files |= {file.relative_to(root) for file in _data_files(root, path.parent, strings)}
     package = name if path.name == "__init__.py" else parent
     imported = {target for node in _runtime_nodes(tree) for target in _targets(root, node, package)}

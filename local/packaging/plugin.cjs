@@ -10,11 +10,11 @@ sys.exit(not (sys.version_info >= (3, 11) and (importlib.util.find_spec("pip") o
 `;
 
 class FunctionZips {
-  constructor(serverless) {
+  constructor(serverless, options) {
     this.serverless = serverless;
     this.hooks = {
       'before:package:createDeploymentArtifacts': () => this.build(this.service().getAllFunctions()),
-      'before:package:function:package': () => this.build(this.service().getAllFunctions()),
+      'before:package:function:package': () => this.build([options.function]),
       'before:package:compileEvents': () => this.splitOrigins(),
       'before:deploy:deploy': () => this.refuseUnsetSecrets(),
     };

@@ -16,9 +16,7 @@ from pathlib import Path
 PYTHON = "3.13"
 # Lambda's Amazon Linux 2023 has glibc 2.34; wheels for any older one run there too.
 PLATFORMS = (*(f"manylinux_2_{minor}_aarch64" for minor in range(34, 16, -1)), "manylinux2014_aarch64")
-_PINNED = re.compile(
-    r"^(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:[0-9a-f]{64}(?:\s+# via (?P<via>.+))?$"
-)
+_PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:[0-9a-f]{64}(?:\s+# via (?P<via>.+))?$")
 _NOT_SHIPPED = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "WHEEL", "uv_cache.json"}
 
 

@@ -29,8 +29,7 @@ def built(service: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
     """Every function of serverless.yml, built as `osls package` does it, but into a folder of the tests."""
     target = tmp_path_factory.mktemp("zips")
     functions = [
-        Function(name, declared["handler"], target / f"{name}.zip")
-        for name, declared in service["functions"].items()
+        Function(name, declared["handler"], target / f"{name}.zip") for name, declared in service["functions"].items()
     ]
     cache = REPOSITORY / ".build"
     cache.mkdir(exist_ok=True)
@@ -60,9 +59,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWheel:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
 
-    def make(
-        name: str, tag: str = "py3-none-any", via: str = "", extra: Mapping[str, str] | None = None
-    ) -> str:
+    def make(name: str, tag: str = "py3-none-any", via: str = "", extra: Mapping[str, str] | None = None) -> str:
         info = f"{name}-1.0.dist-info"
         files = {
             f"{name}/__init__.py": "def answer():\n    return 42\n",

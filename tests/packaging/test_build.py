@@ -39,9 +39,7 @@ def test_a_zip_holds_what_is_imported_and_nothing_else(tree: MakeTree, wheel: Ma
     project = {name for name in FILES if name != "shared/unused.py"}
     modules = {"needed/__init__.py", "deeper/__init__.py"}
     metadata = {
-        f"{name}-1.0.dist-info/{file}"
-        for name in ("needed", "deeper")
-        for file in ("METADATA", "entry_points.txt")
+        f"{name}-1.0.dist-info/{file}" for name in ("needed", "deeper") for file in ("METADATA", "entry_points.txt")
     }
     assert names == project | modules | metadata
 
@@ -56,9 +54,7 @@ def test_building_again_from_scratch_gives_the_same_bytes(tree: MakeTree, wheel:
     assert (root / HELLO.artifact).read_bytes() == first
 
 
-def test_a_second_build_installs_nothing(
-    tree: MakeTree, wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_build_installs_nothing(tree: MakeTree, wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tree(FILES)
     _lock(root, wheel("needed"))
     _build(root).close()
@@ -74,9 +70,7 @@ def test_a_wheel_for_lambdas_processor_is_taken_on_any_machine(tree: MakeTree, w
 
 
 @pytest.mark.parametrize("tag", ["cp313-cp313-manylinux_2_28_x86_64", "cp312-cp312-manylinux_2_28_aarch64"])
-def test_a_wheel_for_another_processor_or_python_is_refused(
-    tree: MakeTree, wheel: MakeWheel, tag: str
-) -> None:
+def test_a_wheel_for_another_processor_or_python_is_refused(tree: MakeTree, wheel: MakeWheel, tag: str) -> None:
     root = tree(FILES)
     _lock(root, wheel("needed", tag=tag))
     with pytest.raises(BadLock, match="could not be installed"):
@@ -113,6 +107,4 @@ def test_bytecode_for_lambdas_python_lies_beside_every_module(tree: MakeTree, wh
     with _build(root) as archive:
         names = set(archive.namelist())
     modules = {Path(name) for name in names if name.endswith(".py")}
-    assert {compiled(path).as_posix() for path in modules} == {
-        name for name in names if name.endswith(".pyc")
-    }
+    assert {compiled(path).as_posix() for path in modules} == {name for name in names if name.endswith(".pyc")}

@@ -48,9 +48,7 @@ def test_every_function_folder_is_deployed_and_every_deployed_function_has_one(
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_handler_imports_with_nothing_but_its_zip(
-    built: dict[str, Built], name: str, tmp_path: Path
-) -> None:
+def test_a_handler_imports_with_nothing_but_its_zip(built: dict[str, Built], name: str, tmp_path: Path) -> None:
     function = built[name].function
     with zipfile.ZipFile(function.artifact) as archive:
         project = [entry for entry in archive.namelist() if entry.startswith(("functions/", "shared/"))]
@@ -80,15 +78,11 @@ def test_socket_queue_and_schedule_functions_carry_no_web_framework_and_no_sdk(
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_zip_has_no_code_of_another_function_or_of_the_local_stack(
-    built: dict[str, Built], name: str
-) -> None:
+def test_a_zip_has_no_code_of_another_function_or_of_the_local_stack(built: dict[str, Built], name: str) -> None:
     with zipfile.ZipFile(built[name].function.artifact) as archive:
         entries = {tuple(Path(entry).parts[:2]) for entry in archive.namelist()}
     folders = {
-        folder
-        for top, folder in entries
-        if top == "functions" and "." not in folder and folder != "__pycache__"
+        folder for top, folder in entries if top == "functions" and "." not in folder and folder != "__pycache__"
     }
     assert folders == {name}
     assert {top for top, _ in (entry for entry in entries if len(entry) > 1)} & {
@@ -101,16 +95,11 @@ def test_a_zip_has_no_code_of_another_function_or_of_the_local_stack(
 def test_the_lock_pins_what_pyproject_pins_and_no_more_than_functions_import() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["dependencies"]
     wanted = {
-        line
-        for line in (REPOSITORY / LOCK).with_suffix(".in").read_text().splitlines()
-        if line and line[0] != "#"
+        line for line in (REPOSITORY / LOCK).with_suffix(".in").read_text().splitlines() if line and line[0] != "#"
     }
     assert wanted <= set(project)
     pins = pins_of(REPOSITORY / LOCK)
-    direct = {
-        f"{normalised(line.partition('==')[0].partition('[')[0])}=={line.partition('==')[2]}"
-        for line in wanted
-    }
+    direct = {f"{normalised(line.partition('==')[0].partition('[')[0])}=={line.partition('==')[2]}" for line in wanted}
     assert direct == {f"{name}=={pin.version}" for name, pin in pins.items() if not pin.via}
 
 

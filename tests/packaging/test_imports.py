@@ -53,9 +53,7 @@ def test_a_package_brings_its_own_init_and_those_above_it(tree: MakeTree) -> Non
 
 
 def test_imports_for_type_checkers_are_left_out(tree: MakeTree) -> None:
-    text = (
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\nelse:\n    import msgspec\n"
-    )
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\nelse:\n    import msgspec\n"
     root = tree(PACKAGES | {"functions/hello/handler.py": text})
     assert trace(root, HANDLER).third_party == {"msgspec"}
 
