@@ -43,8 +43,7 @@ def parts(bucket: Bucket, key: str, upload_id: str) -> list[Part] | None:
 def complete(bucket: Bucket, key: str, upload_id: str, listed: Sequence[Part]) -> bool:
     """Joins the parts; False when the upload is over already. Invalid when S3 does not accept the list."""
     rows = "".join(
-        f"<Part><PartNumber>{part.number}</PartNumber><ETag>{escape(part.etag)}</ETag></Part>"
-        for part in listed
+        f"<Part><PartNumber>{part.number}</PartNumber><ETag>{escape(part.etag)}</ETag></Part>" for part in listed
     )
     body = f"<CompleteMultipartUpload>{rows}</CompleteMultipartUpload>".encode()
     reply = bucket.send("POST", key, body=body, query=f"uploadId={quote(upload_id, safe='')}")

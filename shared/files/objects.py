@@ -73,9 +73,7 @@ class Bucket:
     def copy(self, source: str, target: str, if_match: str) -> str:
         """Copies within the bucket, returns the copy's ETag; ObjectChanged unless `source` has `if_match`."""
         path = quote(f"{self._name}/{source}", safe="/~")
-        reply = self.send(
-            "PUT", target, {"x-amz-copy-source": path, "x-amz-copy-source-if-match": f'"{if_match}"'}
-        )
+        reply = self.send("PUT", target, {"x-amz-copy-source": path, "x-amz-copy-source-if-match": f'"{if_match}"'})
         if reply.status in (404, 412):
             raise ObjectChanged(source)
         # S3 answers 200 before it copies; a failure then stands in the body.

@@ -37,9 +37,7 @@ class SignedRequest:
     expires_at: int
 
 
-def single_upload(
-    bucket: Bucket, key: str, content_type: str, size: int, sha256: str, seconds: int
-) -> SignedRequest:
+def single_upload(bucket: Bucket, key: str, content_type: str, size: int, sha256: str, seconds: int) -> SignedRequest:
     """One PUT of exactly `size` bytes, possible once; S3 checks `sha256` (hex) unless it is empty."""
     headers = {"content-type": content_type, "if-none-match": "*"}
     if sha256:

@@ -26,9 +26,7 @@ _OPEN_FILES: Final = 32
 def main(arguments: list[str]) -> None:
     path, content_type, suffix, memory, seconds = arguments
     _limit_myself(int(memory), int(seconds))
-    status, detail, result = _outcome(
-        Path(path), Declared(content_type, suffix), Stopwatch(int(seconds) * 0.8)
-    )
+    status, detail, result = _outcome(Path(path), Declared(content_type, suffix), Stopwatch(int(seconds) * 0.8))
     sys.stdout.buffer.write(json.dumps({"status": status, "detail": detail}).encode() + b"\n" + result)
 
 
@@ -43,9 +41,7 @@ def _limit_myself(memory: int, seconds: int) -> None:
 def _outcome(path: Path, declared: Declared, stopwatch: Stopwatch) -> tuple[str, str, bytes]:
     try:
         found = _read(path, declared, stopwatch)
-        return (
-            ("limited", found.limited, rendered(found)) if found.limited else ("ready", "", rendered(found))
-        )
+        return ("limited", found.limited, rendered(found)) if found.limited else ("ready", "", rendered(found))
     except Unsupported as reason:
         return "unsupported", str(reason), b""
     except Malformed as reason:

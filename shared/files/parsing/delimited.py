@@ -99,10 +99,7 @@ class _Table:
 
     def _row_of(self, cells: Sequence[str]) -> dict[str, object]:
         padded = [*cells, *[""] * (len(self._columns) - len(cells))]
-        return {
-            column.name: shortened(column.value(cell))
-            for column, cell in zip(self._columns, padded, strict=False)
-        }
+        return {column.name: shortened(column.value(cell)) for column, cell in zip(self._columns, padded, strict=False)}
 
 
 class _Irregular:

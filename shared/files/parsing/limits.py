@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+FILE_BYTES: Final = 256 << 20
 COLUMNS: Final = 2_000
 FIELD_CHARACTERS: Final = 1 << 20
 LINE_BYTES: Final = 10 << 20

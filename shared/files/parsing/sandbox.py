@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from shared.files.parsing import child
 from shared.files.parsing.limits import RESULT_BYTES
 
 MEMORY_BYTES: Final = 640 << 20
@@ -28,7 +29,7 @@ def parse(
     path: Path, content_type: str, name: str, *, memory_bytes: int = MEMORY_BYTES, seconds: int = SECONDS
 ) -> Outcome:
     """What is in the file; never raises for anything that the file may hold."""
-    command = [sys.executable, "-sBP", "-m", "shared.files.parsing.child", str(path)]
+    command = [sys.executable, "-sBP", "-m", child.__name__, str(path)]
     arguments = [content_type, Path(name).suffix.lower(), str(memory_bytes), str(seconds)]
     try:
         done = subprocess.run(

@@ -1,0 +1,137 @@
+"""A file's record: what is known of it, and the states that it and its parsing go through.
+
+pending → uploaded → available | rejected | expired, then deleted
+parse:  pending → running → ready | failed | unsupported | limited
+"""
+
+import secrets
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_CHARACTERS: Final = 26
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    UPLOADED = "uploaded"
+    AVAILABLE = "available"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+
+
+class ParseStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    LIMITED = "limited"
+
+
+class Parse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The parsing of a file; `attempts` counts starts, `summary` is what lists show of the result."""
+
+    status: ParseStatus = ParseStatus.PENDING
+    detail: str = ""
+    attempts: int = 0
+    has_result: bool = False
+    summary: dict[str, Any] = {}
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in (ParseStatus.PENDING, ParseStatus.RUNNING)
+
+
+class File(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One file. Times are unix ms; sizes bytes; `due_ms` is when somebody must look at it again (0: never).
+
+    `etag` is the upload's, `clean_etag` that of the copy which readers get; `sha256` is hex, as declared.
+    """
+
+    id: str
+    name: str
+    content_type: str
+    size: int
+    owner: str
+    created_ms: int
+    updated_ms: int
+    due_ms: int
+    sha256: str = ""
+    session_id: str = ""
+    version: int = 1
+    status: Status = Status.PENDING
+    reason: str = ""
+    etag: str = ""
+    clean_etag: str = ""
+    upload_id: str = ""
+    parse: Parse = Parse()
+
+    @property
+    def is_live(self) -> bool:
+        """It has, or may still get, content."""
+        return self.status in (Status.PENDING, Status.UPLOADED, Status.AVAILABLE)
+
+    def seen_at(self, now_ms: int) -> "File":
+        """As a reader must see it: an upload whose time is over has expired, whether swept or not."""
+        if self.status is Status.PENDING and now_ms >= self.due_ms:
+            return msgspec.structs.replace(self, status=Status.EXPIRED)
+        return self
+
+
+def changed(file: File, now_ms: int, **changes: Any) -> File:
+    """The file's next version."""
+    return msgspec.structs.replace(file, version=file.version + 1, updated_ms=now_ms, **changes)
+
+
+def encoded(file: File) -> str:
+    return msgspec.json.encode(file).decode()
+
+
+def decoded(record: str) -> File:
+    return msgspec.json.decode(record, type=File)
+
+
+def new_id(now_ms: int) -> str:
+    """26 characters: 48 bits of time, so that ids sort by age, then 82 random bits."""
+    number = (now_ms << 82) | secrets.randbits(82)
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_ID_CHARACTERS - 1), -1, -5))
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be a file's id."""
+    return len(text) == _ID_CHARACTERS and all(character in _ALPHABET for character in text)
+
+
+def timestamp(ms: int) -> str:
+    """ISO 8601 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shown(file: File) -> dict[str, Any]:
+    """The file as clients see it."""
+    parse: dict[str, Any] = {"status": file.parse.status}
+    if file.parse.detail:
+        parse["detail"] = file.parse.detail
+    if file.parse.summary:
+        parse["summary"] = file.parse.summary
+    body: dict[str, Any] = {
+        "id": file.id,
+        "name": file.name,
+        "content_type": file.content_type,
+        "size": file.size,
+        "sha256": file.sha256 or None,
+        "owner": file.owner,
+        "session_id": file.session_id or None,
+        "status": file.status,
+        "version": file.version,
+        "created_at": timestamp(file.created_ms),
+        "updated_at": timestamp(file.updated_ms),
+        "expires_at": timestamp(file.due_ms) if file.status is Status.PENDING else None,
+        "parse": parse,
+    }
+    return {**body, "reason": file.reason} if file.reason else body

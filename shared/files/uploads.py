@@ -1,0 +1,158 @@
+"""How content comes in: an upload is promised, signed for the client, and completed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from shared.auth.identity import Identity
+from shared.errors import Conflict, Invalid, NotReady, TooLarge
+from shared.files import life, multipart
+from shared.files.access import FileAccess
+from shared.files.intake import Intake
+from shared.files.model import File, Status, new_id, timestamp
+from shared.files.multipart import Part
+from shared.files.objects import Bucket
+from shared.files.places import upload_key
+from shared.files.presign import SignedRequest, part_upload, single_upload
+from shared.files.store import FileStore
+from shared.settings import Settings
+
+_MULTIPART_ABOVE: Final = 100 << 20
+_PART_BYTES: Final = 16 << 20
+_MAX_PARTS: Final = 10_000
+# Parts are signed as they are wanted, so a slow upload has until S3's lifecycle rule drops it.
+_MULTIPART_SECONDS: Final = 23 * 3600
+# S3 copies some 100 MB a second; more than that is left to `parse`, which has the time.
+_COPY_INLINE_BYTES: Final = 256 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFile:
+    """What a client promises to upload; `size` in bytes, `sha256` in hex or empty, `multipart` None: by size."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str = ""
+    session_id: str = ""
+    multipart: bool | None = None
+
+
+class Uploads:
+    """Calls of a client about content on its way."""
+
+    def __init__(
+        self, store: FileStore, bucket: Bucket, access: FileAccess, intake: Intake, settings: Settings
+    ) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._access = access
+        self._intake = intake
+        self._settings = settings
+
+    def create(self, identity: Identity, new: NewFile) -> tuple[File, dict[str, Any]]:
+        """The file's record, and what the client needs to upload its content."""
+        limit = self._settings.max_file_bytes
+        if new.size > limit:
+            raise TooLarge(f"a file has at most {limit} bytes, {new.size} were declared", limit=limit)
+        if new.session_id:
+            self._access.require_session(identity, new.session_id)
+        in_parts = new.size > _MULTIPART_ABOVE if new.multipart is None else new.multipart and new.size > 0
+        return self._create_in_parts(identity, new) if in_parts else self._create_single(identity, new)
+
+    def _create_single(self, identity: Identity, new: NewFile) -> tuple[File, dict[str, Any]]:
+        seconds = self._settings.upload_ttl_seconds
+        file = self._promised(identity, new, seconds)
+        self._store.create(identity, file, self._settings.max_files_per_tenant)
+        key = upload_key(identity.scope, file.id)
+        signed = single_upload(self._bucket, key, new.content_type, new.size, new.sha256, seconds)
+        return file, request_shown(signed)
+
+    def _create_in_parts(self, identity: Identity, new: NewFile) -> tuple[File, dict[str, Any]]:
+        promised = self._promised(identity, new, _MULTIPART_SECONDS)
+        key = upload_key(identity.scope, promised.id)
+        file = replace(promised, upload_id=multipart.create(self._bucket, key, new.content_type))
+        try:
+            self._store.create(identity, file, self._settings.max_files_per_tenant)
+        except Exception:
+            multipart.abort(self._bucket, key, file.upload_id)
+            raise
+        return file, {
+            "method": "MULTIPART",
+            "uploadId": file.upload_id,
+            "key": file.id,
+            "part_size": max(_PART_BYTES, -(-new.size // _MAX_PARTS)),
+            "expires_at": timestamp(file.due_ms),
+        }
+
+    def _promised(self, identity: Identity, new: NewFile, seconds: int) -> File:
+        now_ms = self._store.now_ms()
+        return File(
+            id=new_id(now_ms),
+            name=new.name,
+            content_type=new.content_type,
+            size=new.size,
+            sha256=new.sha256,
+            owner=identity.user,
+            session_id=new.session_id,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            due_ms=life.upload_deadline(now_ms, new.size, seconds),
+        )
+
+    def complete(self, identity: Identity, file_id: str, listed: Sequence[Part]) -> File:
+        """The client says that it is done; so does S3, before or after. A multipart upload is joined here."""
+        file = self._access.owned(identity, file_id)
+        scope = identity.scope
+        if file.status is Status.PENDING:
+            if file.upload_id:
+                self._join(identity, file, listed)
+            file = self._intake.recorded(scope, file.id) or file
+            if file.status is Status.PENDING:
+                raise NotReady("nothing was uploaded yet", file_status=file.status)
+        if file.status is Status.UPLOADED and file.size <= _COPY_INLINE_BYTES:
+            file = self._intake.promote(scope, file) or file
+        return file
+
+    def _join(self, identity: Identity, file: File, listed: Sequence[Part]) -> None:
+        key = upload_key(identity.scope, file.id)
+        stored = multipart.parts(self._bucket, key, file.upload_id)
+        if stored is None:
+            # Joined before: the object tells the rest.
+            return
+        size = sum(part.size for part in stored if part.number in {one.number for one in listed})
+        if size != file.size:
+            raise Invalid(f"the parts have {size} bytes, {file.size} were declared")
+        multipart.complete(self._bucket, key, file.upload_id, listed)
+
+    def parts(self, identity: Identity, file_id: str) -> list[Part]:
+        """The parts that S3 has, so that a client can go on after a break."""
+        file = self._open(identity, file_id)
+        found = multipart.parts(self._bucket, upload_key(identity.scope, file.id), file.upload_id)
+        if found is None:
+            raise Conflict("the upload is over")
+        return found
+
+    def sign_part(self, identity: Identity, file_id: str, number: int) -> SignedRequest:
+        """A URL for one part."""
+        file = self._open(identity, file_id)
+        key, seconds = upload_key(identity.scope, file.id), self._settings.upload_ttl_seconds
+        return part_upload(self._bucket, key, file.upload_id, number, seconds)
+
+    def _open(self, identity: Identity, file_id: str) -> File:
+        file = self._access.owned(identity, file_id)
+        if file.status is not Status.PENDING or not file.upload_id:
+            raise Conflict("no multipart upload is open", file_status=file.status)
+        return file
+
+
+def request_shown(request: SignedRequest) -> dict[str, Any]:
+    """A signed request as clients see it."""
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(request.headers),
+        "expires_at": timestamp(request.expires_at * 1000),
+    }
