@@ -63,7 +63,7 @@ class Claim:
         return self._joining(connection, cmd, what, *rest)
 
     def _joining(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
-        kind, epoch, at, recovered, want_offset, want_epoch, extra, wants_joins = rest
+        kind, epoch, at, recovered, want_offset, _, extra, wants_joins = rest
         position = _position(at)
         if kind == "g" and want_offset and recovered != "1":
             return Served(connection, cmd, [error_reply(int(cmd), UnrecoverablePosition()).encode()], "drop")

@@ -14,7 +14,7 @@ from shared.auth.due import DueIndex
 from shared.realtime.claims import Claim, Served
 from shared.realtime.namespaces import namespace_of, personal_channel, thing_of
 from shared.realtime.protocol import SLOW, ServerDisconnect, disconnect_push
-from shared.realtime.sender import Outcome, Post, Sender
+from shared.realtime.sender import Outcome, Post, Report, Sender
 from shared.state.client import Argument, Redis
 from shared.state.keys import Key
 from shared.state.scripts import script
@@ -71,8 +71,22 @@ class Event:
 
 @dataclass
 class _Tally:
-    done: Delivered = field(default_factory=Delivered)
-    reaped: list[str] = field(default_factory=list)
+    """Connections by outcome over all the batches of one drain."""
+
+    delivered: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    deferred: set[str] = field(default_factory=set)
+    throttled: int = 0
+
+    def add(self, report: Report) -> None:
+        kinds = {Outcome.DELIVERED: self.delivered, Outcome.GONE: self.gone, Outcome.UNSENT: self.deferred}
+        for connection, outcome in report.outcomes.items():
+            kinds.get(outcome, self.closed).add(connection)
+        self.throttled += report.throttled
+
+    def total(self) -> Delivered:
+        return Delivered(len(self.delivered), len(self.gone | self.closed), self.throttled, len(self.deferred))
 
 
 class Delivery:
@@ -167,24 +181,22 @@ class Delivery:
             claim = self._advance(event, batch, served, more)
         if claim == "handover":
             self.enqueue(event.scope, [event.channel])
-        for connection in tally.reaped:
+        for connection in tally.gone | tally.closed:
             self._reap(event.scope, connection)
-        return tally.done
+        return tally.total()
 
     def _send(self, batch: Claim, deadline: float, tally: _Tally) -> list[Served] | None:
         posts = [Post(served.connection, served.frames) for served in batch.served if served.frames]
         timeout = self._sender.timeout_s
         report = self._sender.post(posts, deadline - timeout)
-        outcomes = report.outcomes
-        counts = [list(outcomes.values()).count(kind) for kind in (Outcome.DELIVERED, Outcome.GONE, Outcome.UNSENT)]
-        tally.done += Delivered(counts[0], counts[1], report.throttled, counts[2])
+        tally.add(report)
         for served in batch.served:
-            served.outcome = outcomes.get(served.connection, served.outcome)
+            served.outcome = report.outcomes.get(served.connection, served.outcome)
         doubtful = [served.connection for served in batch.served if served.outcome is Outcome.UNKNOWN]
-        tally.reaped += doubtful + [s.connection for s in batch.served if s.outcome is Outcome.GONE]
+        tally.closed.update(doubtful)
         if doubtful:
             self.close(doubtful, SLOW)
-        return None if counts[2] else batch.served
+        return None if Outcome.UNSENT in report.outcomes.values() else batch.served
 
     def _advance(self, event: Event, batch: Claim, served: Sequence[Served], more: bool) -> Any:
         changes = [part for one in served if (change := one.change) for part in (one.connection, one.cmd, change)]

@@ -21,7 +21,7 @@ _RENEW: Final = script(__file__, "renew")
 
 
 class Upkeep:
-    """Reaps ended leases, keeps idle sockets alive, resumes lanes. Methods return the next deadline, unix ms, or None."""
+    """Reaps ended leases, keeps idle sockets alive, resumes lanes; returns the next deadline (unix ms) or None."""
 
     def __init__(
         self,
