@@ -12,6 +12,10 @@ from urllib.parse import unquote
 import msgspec
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+
+
 class RecordingConnections:
     """`frames(connection)`: the JSON texts it was sent; `answers[connection]`: a status, or a function of the body."""
 
@@ -19,7 +23,7 @@ class RecordingConnections:
         self.answers: dict[str, int | Callable[[str], int]] = {}
         self.closed: list[str] = []
         self._bodies: dict[str, list[str]] = defaultdict(list)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
 
     @property

@@ -1,0 +1,92 @@
+"""DESIGN §5's budgets, counted exactly as the server executed them: a change here is a change of the bill."""
+
+from collections.abc import Callable
+
+import pytest
+
+from local.redis import ThreadedUpstash
+from shared.realtime.connections import ConnectRequest
+from shared.realtime.protocol import publication_body
+from tests.realtime.conftest import World
+
+CHANNEL = "chat:lobby"
+BODY = publication_body(b"1")
+
+
+def cost(upstash: ThreadedUpstash, work: Callable[[], object]) -> tuple[int, int]:
+    """Round trips and commands."""
+    with upstash.counting() as counted:
+        work()
+    return counted.round_trips, counted.commands
+
+
+@pytest.fixture
+def warm(world: World) -> World:
+    """Scripts loaded, due entries noted, the tenant, user and channel known."""
+    for _ in range(2):
+        client = world.client("ann")
+        world.subscribe(client, CHANNEL)
+        world.realtime.connections.publish(client, CHANNEL, BODY)
+        socket = world.realtime.connections.admit(f"{client.connection}x", world.identity("ann"), "1.2.3.4")
+        world.realtime.connections.disconnect(socket)
+    return world
+
+
+def test_first_frame_connect_with_all_caps(warm: World, upstash: ThreadedUpstash) -> None:
+    assert cost(upstash, lambda: warm.client("ann")) == (2, 11)
+
+
+def test_handshake_connect_with_all_caps(warm: World, upstash: ThreadedUpstash) -> None:
+    connections, identity = warm.realtime.connections, warm.identity("ann")
+    assert cost(upstash, lambda: connections.admit("handshake", identity, "1.2.3.4")) == (1, 8)
+
+
+def test_connect_after_the_handshake(warm: World, upstash: ThreadedUpstash) -> None:
+    socket = warm.realtime.connections.admit("c", warm.identity("ann"), "1.2.3.4")
+    request = ConnectRequest(1, '"client":"c"', None)
+    assert cost(upstash, lambda: warm.realtime.connections.connect(socket, request)) == (2, 7)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 16, 17, 40])
+def test_disconnect(warm: World, upstash: ThreadedUpstash, channels: int) -> None:
+    client = warm.client("leaver")
+    for i in range(channels):
+        warm.subscribe(client, f"chat:{i}", cmd=2 + i)
+    round_trips, commands = cost(upstash, lambda: warm.realtime.connections.disconnect(client))
+    assert round_trips <= 1 + -(-channels // 16)
+    assert commands <= 6 + 5 * channels
+
+
+def test_subscribe_with_recovery(warm: World, upstash: ThreadedUpstash) -> None:
+    epoch = warm.realtime.channels.history(warm.scope, CHANNEL, limit=0).epoch
+    client = warm.client("bob")
+    work = lambda: warm.subscribe(client, CHANNEL, recover=True, epoch=epoch, offset=1)  # noqa: E731
+    assert cost(upstash, work) == (2, 10)
+
+
+def test_subscribe_with_recovery_while_others_listen_to_joins(warm: World, upstash: ThreadedUpstash) -> None:
+    warm.subscribe(warm.client("listener"), CHANNEL, join_leave=True)
+    epoch = warm.realtime.channels.history(warm.scope, CHANNEL, limit=0).epoch
+    client = warm.client("bob")
+    work = lambda: warm.subscribe(client, CHANNEL, recover=True, epoch=epoch, offset=1)  # noqa: E731
+    assert cost(upstash, work) == (2, 12)
+
+
+@pytest.mark.parametrize("subscribers", [1, 2, 50])
+def test_publish_costs_the_same_for_any_number_of_subscribers(
+    warm: World, upstash: ThreadedUpstash, subscribers: int
+) -> None:
+    clients = [warm.client(f"u{i}") for i in range(subscribers)]
+    for client in clients:
+        warm.subscribe(client, CHANNEL)
+    publish = warm.realtime.connections.publish
+    assert cost(upstash, lambda: publish(clients[0], CHANNEL, BODY)) == (2, 11)
+    server = lambda: warm.realtime.channels.publish(warm.scope, CHANNEL, b"1")  # noqa: E731
+    assert cost(upstash, server) == (2, 10)
+
+
+def test_a_frame_in_an_environment_new_to_the_socket(warm: World, upstash: ThreadedUpstash) -> None:
+    client = warm.client("ann")
+    warm.realtime.sockets._known.clear()
+    assert cost(upstash, lambda: warm.realtime.sockets.find(client.connection)) == (1, 1)
+    assert cost(upstash, lambda: warm.realtime.sockets.find(client.connection)) == (0, 0)

@@ -1,0 +1,122 @@
+"""What sweep does: ghosts go, idle sockets stay, lanes go on, unproven sockets are closed."""
+
+import time
+
+import redis
+
+from shared.auth.due import SOCKET, Due
+from tests.realtime.conftest import World
+
+CHANNEL = "chat:lobby"
+
+
+def end_lease(world: World, direct: "redis.Redis", connection: str, in_ms: int = -1) -> None:
+    direct.zadd(str(world.scope.key("leases")), {connection: int(time.time() * 1000) + in_ms})
+
+
+def sweep_leases(world: World) -> int | None:
+    return world.realtime.upkeep.leases(world.scope, time.monotonic() + 10)
+
+
+def test_a_ghost_is_reaped_with_one_leave(world: World, redis_direct: "redis.Redis") -> None:
+    ghost, listener = world.client("ghost"), world.client("listener")
+    world.subscribe(listener, CHANNEL, join_leave=True)
+    world.subscribe(ghost, CHANNEL)
+    end_lease(world, redis_direct, ghost.connection)
+    sweep_leases(world)
+    sweep_leases(world)
+    world.realtime.delivery.wake(world.scope, CHANNEL, time.monotonic() + 5)
+    assert [push["info"]["user"] for push in world.sent.pushes(listener.connection, "leave")] == ["ghost"]
+    assert ghost.connection in world.sent.closed
+    assert list(world.realtime.channels.connections_of(world.scope, "ghost")) == []
+
+
+def test_an_idle_socket_is_kept_alive(world: World, redis_direct: "redis.Redis") -> None:
+    client = world.client()
+    end_lease(world, redis_direct, client.connection, in_ms=60_000)
+    world.sent.forget()
+    sweep_leases(world)
+    assert world.sent.frames(client.connection) == [{"push": {"channel": "$ka"}}]
+    lease = redis_direct.zscore(str(world.scope.key("leases")), client.connection)
+    assert lease is not None
+    assert lease > time.time() * 1000 + 500_000
+
+
+def test_a_keep_alive_that_finds_nobody_ends_the_connection(world: World, redis_direct: "redis.Redis") -> None:
+    client = world.client()
+    end_lease(world, redis_direct, client.connection, in_ms=60_000)
+    world.sent.answers[client.connection] = 410
+    sweep_leases(world)
+    assert redis_direct.zscore(str(world.scope.key("leases")), client.connection) is None
+
+
+def test_leases_far_from_their_end_are_left_alone(world: World) -> None:
+    client = world.client()
+    world.sent.forget()
+    following = sweep_leases(world)
+    assert world.sent.frames(client.connection) == []
+    assert following is not None
+    assert following < time.time() * 1000 + 540_000
+
+
+def test_a_stalled_lane_is_resumed(world: World, redis_direct: "redis.Redis") -> None:
+    client = world.client()
+    world.subscribe(client, CHANNEL)
+    key = str(world.scope.key("ch", CHANNEL))
+    redis_direct.hset(key, mapping={"o": "dead", "d": "9999999999999"})
+    world.publish(CHANNEL, 1)
+    redis_direct.hset(key, "d", "1")
+    redis_direct.zadd(str(world.scope.key("lanes")), {CHANNEL: 1})
+    world.realtime.upkeep.resume(world.scope, time.monotonic() + 5)
+    assert world.sent.offsets(client.connection, CHANNEL) == [1]
+
+
+def test_a_socket_without_identity_is_closed_as_stale(world: World) -> None:
+    client = world.client()
+    world.realtime.upkeep.prove_or_close("nobody")
+    world.realtime.upkeep.prove_or_close(client.connection)
+    assert [push["code"] for push in world.sent.pushes("nobody", "disconnect")] == [3502]
+    assert world.sent.closed == ["nobody"]
+
+
+def entries(world: World, kind: str) -> list[Due]:
+    return [entry for entry in world.realtime.due.due() if (entry.kind, entry.name) == (kind, world.scope.label)]
+
+
+def test_a_noted_deadline_is_found_when_it_has_passed(world: World, redis_direct: "redis.Redis") -> None:
+    due, now_ms = world.realtime.due, int(time.time() * 1000)
+    world.realtime.redis.pipeline(due.note(world.scope, "things", now_ms + 60_000))
+    assert entries(world, "things") == []
+    assert due.note(world.scope, "things", now_ms + 70_000) == []
+    world.realtime.redis.pipeline(due.note(world.scope, "things", now_ms - 2_000))
+    (entry,) = entries(world, "things")
+    assert entry.scope == world.scope
+
+
+def test_an_entry_found_empty_twice_goes(world: World, redis_direct: "redis.Redis") -> None:
+    due = world.realtime.due
+    world.realtime.redis.pipeline(due.note(world.scope, "things", 2_000))
+    (entry,) = entries(world, "things")
+    due.settle(entry, due.visit(entry), None)
+    shard = next(key for key in redis_direct.scan_iter(match="{sys}:due:*") if redis_direct.zscore(key, entry.member))
+    score = redis_direct.zscore(shard, entry.member)
+    assert score is not None
+    again = Due(entry.kind, entry.name, int(score))
+    assert again.found_empty_before
+    due.settle(again, due.visit(again), None)
+    assert redis_direct.zscore(shard, entry.member) is None
+
+
+def test_a_deadline_noted_during_a_visit_is_not_lost(world: World) -> None:
+    due = world.realtime.due
+    world.realtime.redis.pipeline(due.note(world.scope, "things", 2_000))
+    (entry,) = entries(world, "things")
+    mark = due.visit(entry)
+    world.realtime.redis.pipeline(due.note(world.scope, "things", 1_000))
+    due.settle(entry, mark, None)
+    assert [found.deadline_ms for found in entries(world, "things")] == [1_000]
+
+
+def test_pending_sockets_are_due_by_their_connection(world: World) -> None:
+    world.realtime.due.note_socket(f"pending-{world.scope.label}", 2_000)
+    assert f"pending-{world.scope.label}" in {entry.name for entry in world.realtime.due.due() if entry.kind == SOCKET}
