@@ -1,9 +1,13 @@
 """What holders of the secret key call: users as an administrator sees them."""
 
+from urllib.parse import urlencode
+
 from aiohttp import web
 
 from local.issuer.accounts import Account
 from local.issuer.caller import CALLER
+from local.issuer.errors import invalid, user_not_found
+from local.issuer.one_time import LINK_TYPES
 from local.issuer.project import Project
 from local.issuer.requests import page_number, read_json
 
@@ -19,6 +23,7 @@ class AdminApi:
         return [
             web.get(f"{prefix}/admin/users", self._list),
             web.post(f"{prefix}/admin/users", self._create),
+            web.post(f"{prefix}/admin/generate_link", self._generate_link),
             web.get(one, self._get),
             web.put(one, self._update),
             web.delete(one, self._delete),
@@ -36,6 +41,27 @@ class AdminApi:
     async def _create(self, request: web.Request) -> web.Response:
         request[CALLER].require_admin()
         return web.json_response(self._project.create_account(await read_json(request)).view())
+
+    async def _generate_link(self, request: web.Request) -> web.Response:
+        request[CALLER].require_admin()
+        fields = await read_json(request)
+        kind = fields.get("type")
+        if kind not in LINK_TYPES:
+            raise invalid(f"Invalid email action link type requested: {kind}")
+        account = self._project.accounts.with_email(str(fields.get("email", "")))
+        if account is None:
+            raise user_not_found()
+        token = self._project.one_time.issue(account, self._project.now())
+        target = str(fields.get("redirect_to") or "")
+        query = urlencode({"token": token.hashed, "type": kind, "redirect_to": target})
+        link = {
+            "action_link": f"{request.url.origin()}{request.path.partition('/admin/')[0]}/verify?{query}",
+            "email_otp": token.otp,
+            "hashed_token": token.hashed,
+            "verification_type": kind,
+            "redirect_to": target,
+        }
+        return web.json_response(account.view() | link)
 
     async def _get(self, request: web.Request) -> web.Response:
         return web.json_response(self._account(request).view())

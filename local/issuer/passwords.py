@@ -12,12 +12,16 @@ MAX_BYTES = 72
 _COST, _BLOCK, _PARALLEL = 4096, 8, 1
 
 
-def check_strength(password: str) -> None:
+def check_strength(password: object) -> str:
+    """The password itself; `AuthError` 422 when too short, 400 when it is no string or too long."""
+    if not isinstance(password, str):
+        raise invalid("password must be a string")
     if len(password.encode()) > MAX_BYTES:
         raise invalid(f"Password cannot be longer than {MAX_BYTES} characters")
     if len(password) < MIN_LENGTH:
         message = f"Password should be at least {MIN_LENGTH} characters."
         raise AuthError(422, "weak_password", message, weak_password={"reasons": ["length"]})
+    return password
 
 
 def hash_password(password: str) -> str:

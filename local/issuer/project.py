@@ -13,6 +13,7 @@ from local.issuer import passwords
 from local.issuer.accounts import Account, Accounts, Json, ban_end, merged
 from local.issuer.errors import AuthError, bad_jwt, banned, invalid, invalid_credentials
 from local.issuer.keys import Algorithm, SigningKeys
+from local.issuer.one_time import OneTimeTokens
 from local.issuer.sessions import RefreshToken, Session, Sessions
 from local.issuer.tokens import AccessTokenHook, TokenMaker
 
@@ -37,6 +38,8 @@ class Project:
         self.settings = settings
         self.accounts = Accounts()
         self.sessions = Sessions()
+        self.one_time = OneTimeTokens()
+        self.api_keys: dict[str, str] = {}
         keys = SigningKeys(settings.algorithm, settings.legacy_secret)
         self.tokens = TokenMaker(keys, settings.token_lifetime_s, settings.hook)
         self._state_path = state_path
@@ -62,7 +65,7 @@ class Project:
             raise invalid("Cannot create a user without either an email or phone")
         password = fields.get("password")
         if password:
-            passwords.check_strength(password)
+            password = passwords.check_strength(password)
         account = self.new_account(self.accounts.free_email(fields["email"]), password)
         if fields.get("id"):
             account.id = _uuid(fields["id"])
@@ -89,8 +92,9 @@ class Project:
             account.user_metadata = merged(account.user_metadata, fields["user_metadata"], "user_metadata")
         if fields.get("ban_duration"):
             account.banned_until = ban_end(fields["ban_duration"], self.now())
-        account.role = fields.get("role") or account.role
-        account.phone = fields.get("phone") or account.phone
+        for name in ("role", "phone"):
+            if isinstance(fields.get(name), str) and fields[name]:
+                setattr(account, name, fields[name])
         account.updated_at = self.now()
 
     def update_account(self, account: Account, fields: Json) -> None:
@@ -106,10 +110,7 @@ class Project:
 
     def set_password(self, account: Account, password: object, keep: Session | None = None) -> None:
         """Ends every session of the user but `keep`, as Supabase does."""
-        if not isinstance(password, str):
-            raise invalid("password must be a string")
-        passwords.check_strength(password)
-        account.password_hash = passwords.hash_password(password)
+        account.password_hash = passwords.hash_password(passwords.check_strength(password))
         self.sessions.close_for(account.id, keep)
 
     def remove_account(self, account: Account, soft: bool) -> None:
@@ -138,6 +139,19 @@ class Project:
         account.last_sign_in_at = self.now()
         session = self.sessions.open(account.id, method, self.now())
         return self._grant(account, session, session.tokens[-1], method)
+
+    def sign_in_once(self, fields: Json) -> Json:
+        """Verify a one-time token; the account counts as confirmed by it."""
+        email = fields.get("email")
+        owner = self.accounts.with_email(email) if isinstance(email, str) else None
+        user_id = self.one_time.spend(
+            fields.get("type"), self.now(), fields.get("token_hash"), fields.get("token"), owner
+        )
+        account = self.accounts.get(user_id)
+        if account.is_banned(self.now()):
+            raise banned(403)
+        account.email_confirmed_at = account.email_confirmed_at or self.now()
+        return self.sign_in(account, "otp")
 
     def refresh(self, refresh_token: object) -> Json:
         if not isinstance(refresh_token, str) or not refresh_token:
@@ -179,6 +193,7 @@ class Project:
         if self._state_path is None:
             return
         state = {
+            "api_keys": self.api_keys,
             "keys": self.keys.dump(),
             "accounts": [asdict(account) for account in self.accounts.all()],
             "sessions": [asdict(session) for session in self.sessions.all()],
@@ -202,6 +217,7 @@ class Project:
         }
 
     def _load(self, state: Json) -> None:
+        self.api_keys = state["api_keys"]
         self.tokens.keys = SigningKeys.load(state["keys"])
         for account in state["accounts"]:
             self.accounts.add(Account(**account))

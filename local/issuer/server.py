@@ -1,7 +1,9 @@
 """The HTTP face of a Supabase project that `supabase` and `@supabase/supabase-js` can sign in against."""
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
@@ -23,14 +25,15 @@ _CORS = {
 }
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, PUT, PATCH, POST, DELETE",
-    "Access-Control-Allow-Headers": "authorization, apikey, content-type, x-client-info, x-supabase-api-version",
     "Access-Control-Max-Age": "3600",
 }
+_ALLOWED_HEADERS = "authorization, apikey, content-type, x-client-info, x-supabase-api-version"
+_log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SupabaseIssuer:
-    """`anon_key` and `service_key` are made up (`sb_publishable_…`, `sb_secret_…`) unless given.
+    """API keys are made up (`sb_publishable_…`, `sb_secret_…`) unless given or found in the state.
 
     `jwks_outage` makes the JWKS answer 503; `jwks_requests` counts how often it was asked for.
     """
@@ -42,9 +45,11 @@ class SupabaseIssuer:
         service_key: str | None = None,
         settings: ProjectSettings | None = None,
     ) -> None:
-        self.anon_key = anon_key or f"sb_publishable_{secrets.token_urlsafe(22)}"
-        self.service_key = service_key or f"sb_secret_{secrets.token_urlsafe(22)}"
         self.project = Project(settings or ProjectSettings(), state_path)
+        known = self.project.api_keys
+        self.anon_key = anon_key or known.get("anon") or f"sb_publishable_{secrets.token_urlsafe(22)}"
+        self.service_key = service_key or known.get("service") or f"sb_secret_{secrets.token_urlsafe(22)}"
+        self.project.api_keys = {"anon": self.anon_key, "service": self.service_key}
         self.jwks_outage = False
         self.jwks_requests = 0
         self.url = ""
@@ -81,6 +86,7 @@ class SupabaseIssuer:
         await site.start()
         self.url = f"http://{host}:{self._runner.addresses[0][1]}"
         self.project.tokens.issuer = self.url + PREFIX
+        self.project.save()
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -112,7 +118,7 @@ class SupabaseIssuer:
     @web.middleware
     async def _around(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if request.method == "OPTIONS":
-            return web.Response(status=204, headers=_CORS | _PREFLIGHT)
+            return web.Response(status=204, headers=_CORS | _PREFLIGHT | _allowed_headers(request))
         response = await self._answered(request, handler)
         response.headers.update(_CORS)
         return response
@@ -127,7 +133,12 @@ class SupabaseIssuer:
         except PlatformRefusal as refusal:
             return web.json_response(refusal.body, status=401)
         except web.HTTPException as error:
-            return _error(request, AuthError(error.status, "not_found", error.reason))
+            code = "not_found" if error.status == HTTPStatus.NOT_FOUND else "validation_failed"
+            return _error(request, AuthError(error.status, code, error.reason))
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            message = "Unexpected failure, please check server logs for more information"
+            return _error(request, AuthError(500, "unexpected_failure", message))
 
     async def _jwks(self, request: web.Request) -> web.Response:
         self.jwks_requests += 1
@@ -160,6 +171,11 @@ class SupabaseIssuer:
         message = f"Could not find the table 'public.{request.match_info['table']}' in the schema cache"
         body = {"code": "PGRST205", "details": None, "hint": None, "message": message}
         return web.json_response(body, status=404)
+
+
+def _allowed_headers(request: web.Request) -> dict[str, str]:
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    return {"Access-Control-Allow-Headers": asked or _ALLOWED_HEADERS}
 
 
 def _error(request: web.Request, error: AuthError) -> web.Response:

@@ -75,7 +75,8 @@ class ThreadedIssuer:
         if key is None:
             key = self.keys.legacy_secret if legacy else self.keys.current.private
         used = algorithm or self.keys.mode
-        return jwt.encode(body, key, used, headers={**named, **(header or {})})
+        headers = {name: value for name, value in {**named, **(header or {})}.items() if value is not None}
+        return jwt.encode(body, key, used, headers=headers)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -84,6 +85,7 @@ class ThreadedIssuer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._loop.shutdown_default_executor(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

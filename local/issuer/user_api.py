@@ -25,6 +25,7 @@ class UserApi:
         return [
             web.post(f"{prefix}/signup", self._sign_up),
             web.post(f"{prefix}/token", self._token),
+            web.post(f"{prefix}/verify", self._verify),
             web.get(f"{prefix}/user", self._get_user),
             web.put(f"{prefix}/user", self._put_user),
             web.post(f"{prefix}/logout", self._sign_out),
@@ -46,9 +47,9 @@ class UserApi:
 
     async def _new_account(self, fields: Json) -> Account:
         password = fields.get("password")
-        if not isinstance(password, str) or not password:
+        if not password:
             raise invalid("Signup requires a valid password")
-        passwords.check_strength(password)
+        password = passwords.check_strength(password)
         email = clean_email(fields.get("email"))
         if self._project.accounts.with_email(email) is not None:
             raise AuthError(422, "user_already_exists", "User already registered")
@@ -86,6 +87,9 @@ class UserApi:
 
     async def _grant_for_refresh_token(self, fields: Json) -> Json:
         return self._project.refresh(fields.get("refresh_token"))
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        return web.json_response(self._project.sign_in_once(await read_json(request)))
 
     async def _get_user(self, request: web.Request) -> web.Response:
         account, _, _ = request[CALLER].user()

@@ -1,6 +1,5 @@
 """The real `supabase` client against the issuer, as an app and its backend use it."""
 
-import uuid
 from collections.abc import Iterator
 
 import jwt
@@ -9,11 +8,6 @@ from supabase import Client, create_client
 from supabase_auth.errors import AuthApiError, AuthWeakPasswordError
 
 from local.issuer import ThreadedIssuer
-
-
-@pytest.fixture
-def email() -> str:
-    return f"u{uuid.uuid4().hex}@acme.test"
 
 
 @pytest.fixture
