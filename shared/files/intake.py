@@ -1,15 +1,12 @@
 """From an uploaded object to a file that can be read: HEAD, record, copy to the clean key."""
 
-import logging
-
 from shared.files import life
 from shared.files.model import File, Status
 from shared.files.objects import Bucket, ObjectChanged
 from shared.files.places import clean_key, upload_key
 from shared.files.store import FileStore
+from shared.observe.log import info
 from shared.tenant.scope import TenantScope
-
-_log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -58,5 +55,5 @@ class Intake:
         return after
 
     def _discard(self, scope: TenantScope, file_id: str) -> None:
-        _log.info("upload without a live record deleted", extra={"file": file_id})
+        info("file.upload_without_record_deleted", tenant=scope.label, file=file_id)
         self._bucket.delete(upload_key(scope, file_id))

@@ -1,6 +1,5 @@
 """What callers do with files that are there: read, list, download, parse again, delete."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +13,8 @@ from shared.files.objects import Bucket
 from shared.files.places import again_key, clean_key, parsed_key
 from shared.files.presign import download
 from shared.files.store import FileStore
+from shared.observe.log import info
 
-_log = logging.getLogger(__name__)
 # A filtered list reads this many records at most before it answers with what it has.
 _SCANNED: Final = 300
 
@@ -102,7 +101,7 @@ class Files:
             try:
                 self._expiry.remove_objects(scope, stepped.file)
             except Unavailable:
-                _log.warning("objects of a deleted file are left to sweep", extra={"file": file.id})
+                info("file.objects_left_to_sweep", tenant=scope.label, file=file.id)
 
     def _available(self, identity: Identity, file_id: str) -> File:
         file = self._access.readable(identity, file_id)

@@ -1,0 +1,25 @@
+"""S3 object created: takes an upload in and parses it. Raises what S3 or Redis refused, so that Lambda tries again."""
+
+from typing import Any
+
+from shared.auth.internal import scope_of
+
+from shared.files.arrivals import Arrivals, arrivals_in
+from shared.files.filing import Filing
+from shared.observe.log import failed
+from shared.realtime.realtime import Realtime
+from shared.settings import settings
+
+arrivals = Arrivals(Filing(Realtime.from_settings(settings())))
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    problem: Exception | None = None
+    for tenant, file_id in arrivals_in(event):
+        try:
+            arrivals.arrived(scope_of(tenant), file_id)
+        except Exception as error:
+            failed("parse", error, context)
+            problem = error
+    if problem is not None:
+        raise problem
