@@ -28,9 +28,7 @@ _FAULT_TYPES = {
 class ConnectionsApi:
     """Everything on the WebSocket port that is no handshake."""
 
-    def __init__(
-        self, settings: GatewaySettings, sockets: WebSocketApi, faults: Faults, account: TokenBucket
-    ) -> None:
+    def __init__(self, settings: GatewaySettings, sockets: WebSocketApi, faults: Faults, account: TokenBucket) -> None:
         self._settings = settings
         self._sockets = sockets
         self._faults = faults
@@ -63,6 +61,8 @@ class ConnectionsApi:
         return segments[2], None
 
     def _refusal(self, request: Request, connection_id: str) -> Response | None:
+        if request.body_too_large:
+            return _error(413, "Request Too Long")
         if self._settings.require_signature:
             try:
                 signatures.check(request, self._settings.credentials)
@@ -97,8 +97,6 @@ class ConnectionsApi:
         return _describe(socket)
 
     def _post(self, request: Request, socket: Socket) -> Response:
-        if request.body_too_large or len(request.body) > self._settings.max_message:
-            return _error(413, "Request Too Long")
         if not _is_text(request.body):
             return _error(400, "Data is not UTF-8 text")
         if socket.protocol.unsent > self._settings.client_buffer:

@@ -32,9 +32,7 @@ class MalformedResponse(Exception):
     """The function's result is no response of payload format 2.0."""
 
 
-def http_event(
-    settings: GatewaySettings, request: Request, match: RouteMatch, request_id: str, port: int
-) -> Event:
+def http_event(settings: GatewaySettings, request: Request, match: RouteMatch, request_id: str, port: int) -> Event:
     headers, cookies = _headers(request, port)
     event: Event = {
         "version": "2.0",
@@ -56,11 +54,7 @@ def http_event(
 def _headers(request: Request, port: int) -> tuple[dict[str, str], list[str]]:
     pairs = [(name.lower(), value) for name, value in request.headers if name.lower() not in _NOT_FORWARDED]
     cookies = [
-        cookie.strip()
-        for name, value in pairs
-        if name == "cookie"
-        for cookie in value.split(";")
-        if cookie.strip()
+        cookie.strip() for name, value in pairs if name == "cookie" for cookie in value.split(";") if cookie.strip()
     ]
     headers = _joined((name, value) for name, value in pairs if name != "cookie")
     forwarded = headers.get("x-forwarded-for")
@@ -132,10 +126,11 @@ def http_response(result: object) -> Response:
         for name, value in _mapping(result.get("headers")).items()
         if name.lower() not in _SET_BY_GATEWAY
     ]
-    if not any(name == "content-type" for name, _ in headers):
+    body = _response_body(result)
+    if body and not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
     headers += [("set-cookie", str(cookie)) for cookie in result.get("cookies") or ()]
-    return Response(status, headers, _response_body(result))
+    return Response(status, headers, body)
 
 
 def _status(value: object) -> int:

@@ -1,8 +1,11 @@
 """HTTP requests and responses as the gateway's parts pass them among themselves."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 Headers = Sequence[tuple[str, str]]
@@ -44,6 +47,8 @@ class Response:
 
     def serialize(self, keep_alive: bool, with_body: bool = True) -> bytes:
         lines = [f"HTTP/1.1 {self.status} {reason_phrase(self.status)}"]
+        if self.status >= 200:
+            lines.append(f"date: {_http_date(int(time.time()))}")
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.status >= 200 and self.status not in (204, 304):
             lines.append(f"content-length: {len(self.body)}")
@@ -51,6 +56,11 @@ class Response:
             lines.append("connection: close")
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
         return head + self.body if with_body else head
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def reason_phrase(status: int) -> str:

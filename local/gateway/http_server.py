@@ -25,9 +25,7 @@ _BODY_CEILING = 64 * 1024 * 1024
 class HttpServer:
     """Serves one port. `max_head` and `max_body` are in bytes; `upgrade` takes over WebSocket handshakes."""
 
-    def __init__(
-        self, handler: Handler, *, max_head: int, max_body: int, upgrade: Upgrade | None = None
-    ) -> None:
+    def __init__(self, handler: Handler, *, max_head: int, max_body: int, upgrade: Upgrade | None = None) -> None:
         self.handler = handler
         self.upgrade = upgrade
         self.max_head = max_head
@@ -55,7 +53,7 @@ class HttpServer:
 class HttpConnection(asyncio.Protocol):
     """One client connection with keep-alive; pipelined requests are answered one after the other."""
 
-    _transport: asyncio.Transport
+    transport: asyncio.Transport
 
     def __init__(self, server: HttpServer) -> None:
         self._server = server
@@ -75,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         self._source_ip = str(transport.get_extra_info("peername")[0])
         self._server.connections.add(self)
 
@@ -110,8 +108,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _hand_over(self, protocol: asyncio.Protocol, rest: bytes) -> None:
         self._server.connections.discard(self)
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
         if rest:
             protocol.data_received(rest)
 
@@ -162,7 +160,7 @@ class HttpConnection(asyncio.Protocol):
         if int(self._request.header("content-length") or 0) > self._server.max_body:
             self._refuse(json_message(413, "Request Entity Too Large"))
         else:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         if self._discarding:
@@ -181,7 +179,7 @@ class HttpConnection(asyncio.Protocol):
         request.body = b"" if request.body_too_large else b"".join(self._body)
         self._waiting.append((request, self._parser.should_keep_alive()))
         if self._busy:
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         else:
             self._answer_next()
 
@@ -215,24 +213,24 @@ class HttpConnection(asyncio.Protocol):
         self._busy = False
         self._send(request, response, keep_alive)
         if not self._lost:
-            self._transport.resume_reading()
+            self.transport.resume_reading()
             self._answer_next()
 
     def _send(self, request: Request, response: Response, keep_alive: bool) -> None:
-        if self._lost:
+        if self._lost or self._discarding:
             return
-        self._transport.write(response.serialize(keep_alive, with_body=request.method != "HEAD"))
+        self.transport.write(response.serialize(keep_alive, with_body=request.method != "HEAD"))
         if not keep_alive:
             self._waiting.clear()
-            self._transport.close()
+            self.transport.close()
 
     def _refuse(self, response: Response) -> None:
         """Answers before the request is read whole, then drops what still comes in."""
         self._discarding = True
-        self._transport.write(response.serialize(keep_alive=False))
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        asyncio.get_running_loop().call_later(5, self._transport.close)
+        self.transport.write(response.serialize(keep_alive=False))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        asyncio.get_running_loop().call_later(5, self.transport.close)
 
     async def _wait_closed(self) -> None:
         if self._lost:
@@ -242,4 +240,4 @@ class HttpConnection(asyncio.Protocol):
         await asyncio.shield(self._closed)
 
     def abort(self) -> None:
-        self._transport.abort()
+        self.transport.abort()

@@ -39,21 +39,15 @@ def check(request: Request, credentials: Mapping[str, str] | None) -> None:
     if parts is None or timestamp is None:
         raise BadSignature("IncompleteSignatureException", "Authorization header is not a valid signature")
     if parts["service"] != "execute-api" or not timestamp.startswith(parts["date"]):
-        raise BadSignature(
-            "InvalidSignatureException", "Credential should be scoped to service 'execute-api'"
-        )
+        raise BadSignature("InvalidSignatureException", "Credential should be scoped to service 'execute-api'")
     if credentials is not None:
         _check_secret(request, parts, timestamp, credentials)
 
 
-def _check_secret(
-    request: Request, parts: re.Match[str], timestamp: str, credentials: Mapping[str, str]
-) -> None:
+def _check_secret(request: Request, parts: re.Match[str], timestamp: str, credentials: Mapping[str, str]) -> None:
     secret = credentials.get(parts["key"])
     if secret is None:
-        raise BadSignature(
-            "UnrecognizedClientException", "The security token included in the request is invalid."
-        )
+        raise BadSignature("UnrecognizedClientException", "The security token included in the request is invalid.")
     if _skew_seconds(timestamp) > _MAX_SKEW_SECONDS:
         raise BadSignature("InvalidSignatureException", f"Signature not yet current or expired: {timestamp}")
     scope = f"{parts['date']}/{parts['region']}/{parts['service']}/aws4_request"

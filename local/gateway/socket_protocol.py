@@ -16,6 +16,7 @@ from websockets.server import ServerProtocol
 from local.gateway.http_messages import Request, Response
 
 _HELD_BYTES = 64 * 1024
+_SET_WHEN_SENT = ("content-length", "date")
 
 
 class SocketListener(Protocol):
@@ -180,4 +181,5 @@ def handshake_response(request: Request) -> Response:
     for name, value in request.headers:
         headers[name] = value
     answer = ServerProtocol().accept(HandshakeRequest(request.target, headers))
-    return Response(answer.status_code, list(answer.headers.raw_items()), answer.body or b"")
+    kept = [(name, value) for name, value in answer.headers.raw_items() if name.lower() not in _SET_WHEN_SENT]
+    return Response(answer.status_code, kept, answer.body or b"")

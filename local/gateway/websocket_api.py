@@ -30,9 +30,7 @@ _GOING_AWAY = 1001
 class Socket:
     """Admitted; `opened` and `active` are by the settings' clock, `last_active_at` is in epoch seconds."""
 
-    def __init__(
-        self, origin: SocketOrigin, protocol: SocketProtocol, api: "WebSocketApi", opened: float
-    ) -> None:
+    def __init__(self, origin: SocketOrigin, protocol: SocketProtocol, api: "WebSocketApi", opened: float) -> None:
         self.origin = origin
         self.protocol = protocol
         self._api = api
@@ -226,7 +224,12 @@ class WebSocketApi:
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a socket's task failed", exc_info=error)
 
 
 def _connect_answer(result: object) -> tuple[int, str | None]:
@@ -237,9 +240,10 @@ def _connect_answer(result: object) -> tuple[int, str | None]:
         status = int(result["statusCode"])
     except (KeyError, TypeError, ValueError):
         return 502, None
-    if not 200 <= status <= 599:
+    subprotocol = _subprotocol(result)
+    if not 200 <= status <= 599 or not _is_header_value(subprotocol or ""):
         return 502, None
-    return status, _subprotocol(result)
+    return status, subprotocol
 
 
 def _subprotocol(result: Mapping[str, object]) -> str | None:
@@ -251,11 +255,13 @@ def _subprotocol(result: Mapping[str, object]) -> str | None:
     return None
 
 
+def _is_header_value(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 def _handshake_failure(status: int, origin: SocketOrigin) -> Response:
     message = "Internal server error" if status >= 500 else reason_phrase(status)
-    body = (
-        f'{{"message":"{message}","connectionId":"{origin.connection_id}","requestId":"{ids.request_id()}"}}'
-    )
+    body = f'{{"message":"{message}","connectionId":"{origin.connection_id}","requestId":"{ids.request_id()}"}}'
     return Response(status, [("content-type", "application/json")], body.encode())
 
 
