@@ -43,8 +43,7 @@ class FunctionZips {
   }
 
   refuseUnsetSecrets() {
-    const { environment } = this.service().provider;
-    const missing = this.service().custom.requiredToDeploy.filter((name) => !environment[name]);
+    const missing = this.service().custom.requiredToDeploy.filter((name) => !process.env[name]);
     if (missing.length) throw this.error(`Set ${missing.join(', ')} in the environment or in .env before deploying.`);
   }
 

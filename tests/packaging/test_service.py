@@ -1,5 +1,6 @@
 """serverless.yml keeps its promises: least privilege, limits everywhere, every setting set, no account needed."""
 
+import ast
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.packaging.imports import trace
 from shared.settings import Settings
 from tests.packaging.conftest import REPOSITORY
 from tests.packaging.test_functions import FUNCTIONS
@@ -72,7 +74,7 @@ def test_only_file_functions_touch_objects_and_only_below_the_known_prefixes(ser
     for name in BUCKET_USERS:
         objects = [resources for actions, resources in _statements(service, name) if "s3:ListBucket" not in actions]
         for resource in (one for resources in objects for one in resources if ":s3:::" in one):
-            assert re.search(r"/(quarantine|files|parsed)/\*'", resource), resource
+            assert re.search(r"/(quarantine|files|parsed)/\*(/again)?'", resource), resource
 
 
 def test_only_deliver_reads_the_queue(service: dict[str, Any]) -> None:
@@ -84,6 +86,25 @@ def test_every_setting_is_set_and_nothing_else(service: dict[str, Any]) -> None:
     functions = service["functions"].values()
     given = set(service["provider"]["environment"]).union(*(one.get("environment", {}) for one in functions))
     assert given == known
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_gets_every_setting_it_reads_and_only_the_secrets_it_reads(
+    service: dict[str, Any], function: str
+) -> None:
+    secret = {field.name.upper(): field.metadata["secret"] for field in dataclasses.fields(Settings)}
+    read = _settings_read(function) - NOT_DEPLOYED
+    given = set(service["provider"]["environment"]) | set(service["functions"][function].get("environment", {}))
+    assert read <= given
+    assert {name for name in given if secret[name]} <= read
+
+
+def _settings_read(function: str) -> set[str]:
+    """Every attribute by the name of a setting in the code that the function carries."""
+    known = {field.name for field in dataclasses.fields(Settings)}
+    modules = [path for path in trace(REPOSITORY, f"functions.{function}.handler").files if path.suffix == ".py"]
+    nodes = [node for path in modules for node in ast.walk(ast.parse((REPOSITORY / path).read_text()))]
+    return {node.attr.upper() for node in nodes if isinstance(node, ast.Attribute) and node.attr in known}
 
 
 def test_nothing_but_the_environment_is_asked_and_all_of_it_has_defaults() -> None:
