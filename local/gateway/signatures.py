@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -61,10 +62,14 @@ def _check_secret(request: Request, parts: re.Match[str], timestamp: str, creden
 
 def _skew_seconds(timestamp: str) -> float:
     try:
-        signed = datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return abs(time.time() - _epoch(timestamp))
     except ValueError as error:
         raise BadSignature("IncompleteSignatureException", f"X-Amz-Date is invalid: {timestamp}") from error
-    return abs((datetime.now(UTC) - signed).total_seconds())
+
+
+@lru_cache(maxsize=16)
+def _epoch(timestamp: str) -> float:
+    return datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _canonical(request: Request, signed_headers: list[str]) -> str:
