@@ -1,13 +1,14 @@
 """The type of a column, inferred over every one of its values and not over a sample."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from typing import Any, Final
 
 from shared.files.parsing import limits
 
-# In a column of words these are words (Namibia's code is NA); in a column of numbers they are gaps.
+# In a column of numbers these are gaps, and then in the file's other columns as well; where all columns are words
+# they are words (Namibia's code is NA).
 _GAPS: Final = frozenset(("NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "-"))
 _INTEGER: Final = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})").fullmatch
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]{1,3})?").fullmatch
@@ -65,7 +66,7 @@ class Column:
         self.name = name
         self._type = ""
         self._empty = False
-        self._gap = False
+        self._marks: set[str] = set()
         self._examples: list[str] = []
 
     @property
@@ -83,15 +84,17 @@ class Column:
         if not text or text.isspace():
             self._empty = True
             return
+        stripped = text.strip()
+        if stripped in _GAPS:
+            self._marks.add(stripped)
+            return
+        if self._type != "string":
+            self._narrow(stripped)
         if len(self._examples) < limits.EXAMPLES and text not in self._examples:
             self._examples.append(text)
-        if self._type != "string":
-            self._narrow(text.strip())
 
     def _narrow(self, text: str) -> None:
-        if text in _GAPS:
-            self._gap = True
-        elif not self._type:
+        if not self._type:
             self._type = next((name for name, test in _TESTS.items() if test(text)), "string")
         elif not _TESTS[self._type](text):
             wider = _WIDER.get(self._type)
@@ -101,10 +104,15 @@ class Column:
         """One more row that ended before this column."""
         self._empty = True
 
-    def value(self, text: str) -> Any:
-        """A value as JSON: numbers and booleans by the column's type, gaps as null."""
+    @property
+    def gaps(self) -> set[str]:
+        """The marks that stand for an absent value here, for certain."""
+        return set() if self.is_text else self._marks
+
+    def value(self, text: str, gaps: Collection[str]) -> Any:
+        """A value as JSON: numbers and booleans by the column's type; null for the file's `gaps`."""
         stripped = text.strip()
-        if not stripped or (self._type != "string" and stripped in _GAPS):
+        if not stripped or stripped in gaps:
             return None
         if self._type == "integer":
             return int(stripped) if abs(int(stripped)) <= _EXACT else stripped
@@ -112,16 +120,15 @@ class Column:
             return float(stripped)
         if self._type == "boolean":
             return stripped.lower() == "true"
-        return text if self._type == "string" else stripped
+        return text if self.is_text else stripped
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, gaps: Collection[str]) -> dict[str, Any]:
         """The column's entry in the result."""
-        typed = self._type not in ("", "string")
-        examples = [value for value in map(self.value, self._examples) if value is not None]
+        examples = [value for text in self._examples if (value := self.value(text, gaps)) is not None]
         return {
             "name": self.name,
             "type": self._type or "string",
-            "nullable": self._empty or (typed and self._gap),
+            "nullable": self._empty or not self._marks.isdisjoint(gaps),
             "examples": [_short(example) for example in examples],
         }
 

@@ -1,7 +1,7 @@
 """CSV and its relatives: read whole, held never, so that a gigabyte needs no more memory than a page."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -91,15 +91,19 @@ class _Table:
     def _tell(self) -> None:
         found = self._found
         found.row_count = self._rows
-        found.schema = [column.schema() for column in self._columns]
-        found.preview = [self._row_of(cells) for cells in self._kept]
+        gaps = set[str]().union(*(column.gaps for column in self._columns))
+        found.schema = [column.schema(gaps) for column in self._columns]
+        found.preview = [self._row_of(cells, gaps) for cells in self._kept]
         for irregular in (self._short, self._long):
             if irregular.count:
                 found.warn(irregular.told())
 
-    def _row_of(self, cells: Sequence[str]) -> dict[str, object]:
+    def _row_of(self, cells: Sequence[str], gaps: Collection[str]) -> dict[str, object]:
         padded = [*cells, *[""] * (len(self._columns) - len(cells))]
-        return {column.name: shortened(column.value(cell)) for column, cell in zip(self._columns, padded, strict=False)}
+        return {
+            column.name: shortened(column.value(cell, gaps))
+            for column, cell in zip(self._columns, padded, strict=False)
+        }
 
 
 class _Irregular:

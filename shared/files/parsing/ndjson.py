@@ -30,7 +30,7 @@ def read_ndjson(path: Path, encoding: Encoding, stopwatch: Stopwatch) -> Found:
     if len(bad) > rows.count:
         raise Malformed(f"{len(bad)} of {number} lines are not JSON, first line {bad[0]}")
     if bad:
-        found.warn(f"{len(bad)} lines are not JSON and were skipped, first line {bad[0]}")
+        found.warn(f"lines that are not JSON were skipped: {len(bad)}, first line {bad[0]}")
     rows.tell()
     return found
 

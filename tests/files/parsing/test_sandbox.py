@@ -1,0 +1,114 @@
+"""What the content cannot do: choose its reader by its name, crash us, stay for ever, read our environment."""
+
+import importlib.metadata
+import json
+import os
+
+import pytest
+
+from shared.files.parsing import child
+from tests.files.parsing.conftest import Reader
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "PDF"),
+        (b"PK\x03\x04" + bytes(30), "Office"),
+        (b"PAR1" + bytes(30), "Parquet"),
+        (b"\x1f\x8b\x08" + bytes(30), "gzip"),
+        (b"\x00\x01\x02" * 100, "binary"),
+        (b"\x00\x00\x00\x18ftypmp42", "video"),
+    ],
+)
+def test_a_name_does_not_make_a_table_of_something_else(reader: Reader, content: bytes, reason: str) -> None:
+    outcome = reader.read(content, "table.csv", "text/csv")
+    assert outcome.status == "unsupported"
+    assert reason in outcome.detail
+
+
+def test_json_called_csv_is_json(reader: Reader) -> None:
+    assert reader.result(b'[{"a": 1}, {"a": 2}]', "x.csv", "text/csv")["kind"] == "json"
+
+
+def test_csv_called_json_is_not_trusted(reader: Reader) -> None:
+    assert reader.read(b"a,b\n1,2\n", "x.json").status == "failed"
+
+
+def test_prose_is_text(reader: Reader) -> None:
+    result = reader.result(b"Ein Satz, mit Komma.\nNoch einer.\n", "brief.txt")
+    assert (result["kind"], result["text"], result["row_count"]) == (
+        "text",
+        "Ein Satz, mit Komma.\nNoch einer.\n",
+        2,
+    )
+
+
+def test_markdown_is_text_even_with_a_table_in_it(reader: Reader) -> None:
+    assert reader.result(b"|a|b|\n|-|-|\n|1|2|\n", "notes.md")["kind"] == "text"
+
+
+def test_long_text_is_cut_and_told(reader: Reader) -> None:
+    result = reader.result(b"word " * 100_000, "long.txt")
+    assert len(result["text"]) == 200_000
+    assert result["warnings"] == ["only the first 200000 characters are shown"]
+
+
+@pytest.mark.parametrize("name", ["empty.csv", "empty.json", "empty"])
+def test_an_empty_file_is_an_empty_text(reader: Reader, name: str) -> None:
+    result = reader.result(b"", name)
+    assert (result["kind"], result["text"], result["row_count"]) == ("text", "", 0)
+
+
+def test_a_real_table_of_a_wheel_is_read(reader: Reader) -> None:
+    record = importlib.metadata.distribution("botocore").read_text("RECORD")
+    assert record is not None
+    result = reader.result(record.encode(), "RECORD.csv")
+    assert result["row_count"] == len(record.splitlines())
+    assert [column["type"] for column in result["schema"]] == ["string", "string", "integer"]
+
+
+def test_too_much_memory_ends_in_limited(reader: Reader) -> None:
+    content = b'{"a": [' + b"1.5," * 3_000_000 + b"1]}"
+    outcome = reader.read(content, "x.json", memory_bytes=96 << 20)
+    assert outcome.status in ("limited", "failed")
+
+
+def test_too_much_time_gives_what_was_read(reader: Reader) -> None:
+    outcome = reader.read(b"a,b\n" + b"1,2\n" * 4_000_000, "x.csv", seconds=1)
+    assert outcome.status in ("limited", "failed")
+    if outcome.result:
+        assert 0 < json.loads(outcome.result)["row_count"] < 4_000_000
+
+
+def test_the_child_sees_no_credentials_and_writes_no_files(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    spy = reader.folder / "spy.py"
+    spy.write_text(
+        "import os\n"
+        "from shared.files.parsing import child\n"
+        "child._limit_myself(1 << 30, 10)\n"
+        "names = sorted(os.environ)\n"
+        "try:\n"
+        "    open('written', 'w').write('x' * 10)\n"
+        "    kept = os.path.getsize('written')\n"
+        "except OSError:\n"
+        "    kept = 0\n"
+        'print(\'{"status": "ready", "detail": ""}\')\n'
+        "print(names, kept)\n"
+    )
+    monkeypatch.setattr(child, "__name__", "spy")
+    monkeypatch.syspath_prepend(str(reader.folder))
+    seen = reader.read(b"").result.decode()
+    assert "AWS" not in seen
+    assert "hidden" not in seen
+    assert seen.strip().endswith("0")
+    assert "AWS_SECRET_ACCESS_KEY" in os.environ
+
+
+def test_a_crash_of_the_child_is_the_files_failure(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    (reader.folder / "crash.py").write_text("import os\nos.abort()\n")
+    monkeypatch.setattr(child, "__name__", "crash")
+    monkeypatch.syspath_prepend(str(reader.folder))
+    outcome = reader.read(b"x")
+    assert (outcome.status, outcome.detail) == ("failed", "the parser was ended by the content (signal 6)")
