@@ -89,3 +89,12 @@ def _as_bool(text: str) -> bool:
 def settings() -> Settings:
     """The process's settings."""
     return Settings.from_env(os.environ)
+
+
+def table() -> str:
+    """README's table of the environment, as Markdown."""
+    rows = ["| variable | default | what it is |", "|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        shown = "secret" if field.metadata["secret"] else str(field.default)
+        rows.append(f"| `{field.name.upper()}` | {f'`{shown}`' if shown else ''} | {field.metadata['about']} |")
+    return "\n".join(rows)

@@ -40,7 +40,9 @@ class Client:
         self.connected: dict[str, Any] = {}
         if connect:
             asked: dict[str, Any] = {} if header else {"token": token}
-            self.connected = self.call("connect", **asked, **({"subs": subs} if subs else {}))
+            if subs:
+                asked["subs"] = subs
+            self.connected = self.call("connect", **asked)
 
     @staticmethod
     def _open(url: str, headers: dict[str, str]) -> ClientConnection:

@@ -69,7 +69,7 @@ class RecordingConnections:
             self._bodies[connection].append(body)
         return status
 
-    def _handler(recorder) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(recorder) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
