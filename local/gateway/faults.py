@@ -33,11 +33,13 @@ class Faults:
     """Mutable while the gateway runs.
 
     disconnect_loss: the part of the `$disconnect` events that is never delivered, 0..1.
+    disconnect_delay: each `$disconnect` event comes so many seconds late.
     message_jitter: each client message waits up to so many seconds before its function runs: order is lost.
     connections: the first fault that matches a request is the one that hits it.
     """
 
     disconnect_loss: float = 0.0
+    disconnect_delay: float = 0.0
     message_jitter: float = 0.0
     connections: list[ConnectionFault] = field(default_factory=list)
     random: Random = field(default_factory=Random)
@@ -67,5 +69,6 @@ class Faults:
 
     def clear(self) -> None:
         self.disconnect_loss = 0.0
+        self.disconnect_delay = 0.0
         self.message_jitter = 0.0
         self.connections.clear()

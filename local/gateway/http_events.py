@@ -122,14 +122,14 @@ def http_response(result: object) -> Response:
         return Response(200, [("content-type", "application/json")], text.encode())
     status = _status(result["statusCode"])
     headers = [
-        (name.lower(), _scalar(value))
+        (_scalar(name).lower(), _scalar(value))
         for name, value in _mapping(result.get("headers")).items()
         if name.lower() not in _SET_BY_GATEWAY
     ]
     body = _response_body(result)
     if body and not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    headers += [("set-cookie", str(cookie)) for cookie in result.get("cookies") or ()]
+    headers += [("set-cookie", _scalar(cookie)) for cookie in result.get("cookies") or ()]
     return Response(status, headers, body)
 
 
@@ -156,7 +156,7 @@ def _scalar(value: object) -> str:
         raise MalformedResponse(f"header value {value!r}")
     text = str(value)
     if "\r" in text or "\n" in text:
-        raise MalformedResponse("line break in a header value")
+        raise MalformedResponse("line break in a header")
     return text
 
 

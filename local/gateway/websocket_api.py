@@ -199,6 +199,8 @@ class WebSocketApi:
             self._spawn(self._report_end(route, self._events.disconnect(socket.origin, code, reason)))
 
     async def _report_end(self, route: SocketRoute, event: object) -> None:
+        if self._faults.disconnect_delay:
+            await asyncio.sleep(self._faults.disconnect_delay)
         try:
             await self._integration.call(route.function, event, self.settings.socket_timeout)
         except Exception as error:

@@ -68,7 +68,9 @@ async def test_a_head_request_gets_no_body(start: StartGateway) -> None:
         {"statusCode": 200, "body": {"a": 1}},
         {"statusCode": 200, "headers": ["x"]},
         {"statusCode": 200, "headers": {"x": "a\r\nset-cookie: b=c"}},
+        {"statusCode": 200, "headers": {"x: y\r\nz": "a"}},
         {"statusCode": 200, "headers": {"x": ["a"]}},
+        {"statusCode": 200, "cookies": ["a=b\r\nx: y"]},
         {"statusCode": 200, "body": "%", "isBase64Encoded": True},
     ],
 )

@@ -160,3 +160,14 @@ async def test_disconnect_events_can_be_lost(start: StartGateway) -> None:
     await kept.close()
     (event,) = await running.functions.wait_for("disconnect")
     assert event["requestContext"]["connectionId"] == kept_id
+
+
+async def test_disconnect_events_can_come_after_the_client_is_back(start: StartGateway) -> None:
+    running = await start(connect=accept, disconnect=ignore)
+    running.gateway.faults.disconnect_delay = 0.1
+    first, first_id = await running.open_socket()
+    await first.close()
+    await running.open_socket()
+    assert running.functions.events("disconnect") == []
+    (event,) = await running.functions.wait_for("disconnect")
+    assert event["requestContext"]["connectionId"] == first_id
