@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from local.packaging.build import LOCK
-from local.packaging.wheels import PLATFORMS, PYTHON, normalised
+from local.packaging.wheels import PLATFORMS, PYTHON, UV_PLATFORM, normalised
 
 _HEADER = "# Written by `python -m local.packaging.lock`; the builder reads the `via` comments too.\n"
 _RESOLVED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)(?:\s+# via (?P<via>.+))?$", re.M)
@@ -37,7 +37,7 @@ def _line(name: str, version: str, via: str, digest: str) -> str:
 
 def _resolve(wanted: Path) -> str:
     options = [
-        "--python-platform=aarch64-manylinux_2_28",
+        f"--python-platform={UV_PLATFORM}",
         f"--python-version={PYTHON}",
         "--only-binary=:all:",
     ]

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PYTHON = "3.13"
-# Lambda's Amazon Linux 2023 has glibc 2.34; wheels for any older one run there too.
-PLATFORMS = (*(f"manylinux_2_{minor}_aarch64" for minor in range(34, 16, -1)), "manylinux2014_aarch64")
+# Lambda's Amazon Linux 2023 has glibc 2.34, so wheels for 2.28 and older run there; pip and uv must choose alike.
+_GLIBC_MINOR = 28
+PLATFORMS = (*(f"manylinux_2_{minor}_aarch64" for minor in range(_GLIBC_MINOR, 16, -1)), "manylinux2014_aarch64")
+UV_PLATFORM = f"aarch64-manylinux_2_{_GLIBC_MINOR}"
 _PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:[0-9a-f]{64}(?:\s+# via (?P<via>.+))?$")
 _NOT_SHIPPED = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "WHEEL", "uv_cache.json"}
 
@@ -117,7 +119,7 @@ def _installer(lock: Path, target: Path) -> list[str]:
     uv = shutil.which("uv")
     if uv is None:
         raise BadLock(f"neither pip in {sys.executable} nor uv: set TRAFFIC_COP_PYTHON to a Python with pip")
-    options += ["--python-platform=aarch64-manylinux_2_28", "--python", sys.executable]
+    options += [f"--python-platform={UV_PLATFORM}", "--python", sys.executable]
     return [uv, "pip", "install", "--quiet", *options]
 
 
