@@ -51,16 +51,18 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self.delay_s = 0.0
-        self.scripts_lost_after: int | None = None
         self._planned: list[_Planned] = []
+        self.clear()
 
     def inject(self, fault: Fault, times: int | None = 1, when: Condition | None = None) -> None:
         """Hit the next `times` requests (None: all) whose commands satisfy `when`."""
         self._planned.append(_Planned(fault, times, when))
 
     def clear(self) -> None:
-        self.__init__()  # type: ignore[misc]
+        """No faults from now on."""
+        self.delay_s = 0.0
+        self.scripts_lost_after: int | None = None
+        self._planned.clear()
 
     def next_for(self, commands: Sequence[Command], header: str = "") -> Fault | None:
         """The fault this request suffers; `header` (`x-local-fault`) names one for this request only."""

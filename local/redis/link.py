@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-import ssl
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -11,8 +11,8 @@ from local.redis.resp import Failure, Reply, ReplyParser, encode_command
 from local.redis.scripts import Command
 
 MAX_LINKS = 64
-# Valkey's own inventions, which no Redis and no Upstash has: code that runs here must run there.
-VALKEY_ONLY = (b"delifeq",)
+# Unknown to the protocol version Upstash has (Redis 8.2): code that runs here must run there.
+VALKEY_ONLY = (b"delifeq", b"msetex")
 FORBIDDEN_TO_LOCKING_SCRIPTS = (b"flushall", b"flushdb")
 _GLOB = re.compile(rb"[*?\[\]\\^]")
 _SPACE = re.compile(rb"[\s\0]")
@@ -118,14 +118,16 @@ def _literal_pattern(key: bytes) -> bytes:
 class LinkPool:
     """Up to `MAX_LINKS` connections to one server, most recently used first.
 
-    `address`: `redis://[user:password@]host:port`, `rediss://…` or `unix:///path`.
+    `address`: `redis://[user:password@]host:port`, for a server on this machine (no TLS).
     """
 
     def __init__(self, address: str, name: str) -> None:
+        if not address.startswith("redis://"):
+            raise ValueError(f"a redis:// address is needed, not {address}")
         self._address = address
-        self._name = name
         self._idle: list[Link] = []
-        self._free_users = [f"{name}-{number}".encode() for number in reversed(range(MAX_LINKS))]
+        self._users = [f"{name}-{number}".encode() for number in reversed(range(MAX_LINKS))]
+        self._free_users = list(self._users)
         self._slots = asyncio.Semaphore(MAX_LINKS)
         self._open: set[Link] = set()
 
@@ -138,8 +140,13 @@ class LinkPool:
             finally:
                 self._give_back(link)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Ends every connection and leaves no user behind on the server, if it is still there."""
         for link in list(self._open):
+            link.close()
+        with contextlib.suppress(LinkLost, OSError):
+            link = await self._connect(b"")
+            await link.run([[b"ACL", b"DELUSER", *self._users]])
             link.close()
 
     async def _take(self) -> Link:
@@ -151,6 +158,7 @@ class LinkPool:
         user = self._free_users.pop()
         try:
             link = await self._connect(user)
+            await self._become(link)
         except BaseException:
             self._free_users.append(user)
             raise
@@ -169,30 +177,27 @@ class LinkPool:
         self._free_users.append(link.user)
 
     async def _connect(self, user: bytes) -> Link:
+        """As the user the address names: with all permissions."""
         url = urlsplit(self._address)
         loop = asyncio.get_running_loop()
-        if url.scheme == "unix":
-            _, link = await loop.create_unix_connection(lambda: Link(user), url.path)
-        else:
-            secure = ssl.create_default_context() if url.scheme == "rediss" else None
-            _, link = await loop.create_connection(
-                lambda: Link(user), url.hostname or "127.0.0.1", url.port or 6379, ssl=secure
-            )
-        try:
-            await self._log_in(link, [unquote(part or "").encode() for part in (url.username, url.password)])
-        except BaseException:
-            link.close()
-            raise
+        where = (url.hostname or "127.0.0.1", url.port or 6379)
+        _, link = await loop.create_connection(lambda: Link(user), *where)
+        if url.password:
+            names = [unquote(part).encode() for part in (url.username, url.password) if part]
+            await _succeed(link, [b"AUTH", *names])
         return link
 
-    async def _log_in(self, link: Link, credentials: list[bytes]) -> None:
-        secret = b"local-only"
+    async def _become(self, link: Link) -> None:
+        """From its own user on, a link's permissions concern nobody else."""
+        secret = secrets.token_hex(16).encode()
         rules = [b"reset", b"on", b">" + secret, b"+@all", b"allkeys", b"allchannels"]
-        rules += [b"-" + command for command in VALKEY_ONLY]
-        steps: list[Command] = []
-        if credentials[1]:
-            steps.append([b"AUTH", *filter(None, credentials)])
-        steps += [[b"ACL", b"SETUSER", link.user, *rules], [b"AUTH", link.user, secret]]
-        for reply in await link.run(steps):
-            if isinstance(reply, Failure):
-                raise LinkLost(f"Valkey refused the gateway: {reply.text}")
+        await _succeed(link, [b"ACL", b"SETUSER", link.user, *rules])
+        await link.run([[b"ACL", b"SETUSER", link.user, b"-" + name] for name in VALKEY_ONLY])
+        await _succeed(link, [b"AUTH", link.user, secret])
+
+
+async def _succeed(link: Link, command: Command) -> None:
+    reply = (await link.run([command]))[0]
+    if isinstance(reply, Failure):
+        link.close()
+        raise LinkLost(f"Valkey refused the gateway: {reply.text}")

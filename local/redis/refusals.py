@@ -12,8 +12,8 @@ _CONNECTION_STATE = (
     b" MONITOR CLIENT HELLO RESET QUIT AUTH ASKING READONLY READWRITE"
 )
 _OPERATIONS = (
-    b"ACL BGREWRITEAOF BGSAVE CLUSTER COMMANDLOG DEBUG FAILOVER LASTSAVE LATENCY MIGRATE MODULE MOVE PFDEBUG"
-    b" PFSELFTEST PSYNC REPLCONF REPLICAOF RESTORE-ASKING ROLE SAVE SHUTDOWN SLAVEOF SLOWLOG SWAPDB SYNC"
+    b"ACL BGREWRITEAOF BGSAVE CLUSTER CLUSTERSCAN COMMANDLOG DEBUG FAILOVER LASTSAVE LATENCY MIGRATE MODULE"
+    b" MOVE PFDEBUG PFSELFTEST PSYNC REPLCONF REPLICAOF RESTORE-ASKING ROLE SAVE SHUTDOWN SLAVEOF SLOWLOG SWAPDB SYNC"
 )
 _UNAVAILABLE = frozenset((_BLOCKING + b" " + _CONNECTION_STATE + b" " + _OPERATIONS).split())
 _UNAVAILABLE_VERBS = {
@@ -27,7 +27,7 @@ _SETTABLE = b"notify-keyspace-events"
 def refusal(command: Command) -> Failure | None:
     """The error Upstash answers instead of executing `command`, None if it does execute it."""
     name = command[0].upper()
-    verb = command[1].upper() if len(command) > 1 else b""
+    verb = command[1].upper() if name in _UNAVAILABLE_VERBS and len(command) > 1 else b""
     if name in _UNAVAILABLE or verb in _UNAVAILABLE_VERBS.get(name, ()):
         return _not_available(command[0])
     if name in (b"XREAD", b"XREADGROUP") and _blocks(command):

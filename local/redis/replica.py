@@ -38,7 +38,7 @@ class FrozenReplica:
 
     async def stop(self) -> None:
         if self._pool is not None:
-            self._pool.close()
+            await self._pool.close()
         await self._server.stop()
 
     async def _copy(self) -> None:

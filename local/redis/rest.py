@@ -55,7 +55,7 @@ class UpstashGateway:
             self._server.close()
         await self._web.shutdown(timeout=0.2)
         await self.thaw()
-        self._engine.pool.close()
+        await self._engine.pool.close()
 
     async def freeze(self) -> None:
         """From now on, reads whose sync token names no later write are answered as of now.

@@ -120,7 +120,11 @@ class ThreadedUpstash:
     def __enter__(self) -> Self:
         self._valkey.start()
         self._thread.start()
-        self._run(self._start())
+        try:
+            self._run(self._start())
+        except BaseException:
+            self._valkey.stop()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

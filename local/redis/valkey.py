@@ -3,16 +3,13 @@
 import asyncio
 import atexit
 import contextlib
-import ctypes
 import os
 import platform
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +21,14 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 _PORT_ATTEMPTS = 5
 _PR_SET_PDEATHSIG = 1
+# A start-up step of the child, not a `preexec_fn`: forking a process with threads may deadlock.
+_DIE_WITH_PARENT = f"""
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    os._exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class ValkeyError(Exception):
@@ -56,19 +61,11 @@ def lost_the_port(error: ValkeyError) -> bool:
     return "in use" in str(error)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """For `preexec_fn`: the kernel kills the child when the *thread* that started it ends (Linux only)."""
+def _dying_with_parent(command: list[str]) -> list[str]:
+    """The same command, tied to the thread that starts it (Linux only; elsewhere `stop` at exit must do)."""
     if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def in_child() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return in_child
+        return command
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
 
 
 class ValkeyServer:
@@ -91,15 +88,15 @@ class ValkeyServer:
     def pid(self) -> int:
         return self._running().pid
 
-    def start(self) -> Self:
-        """Returns once PING is answered; `ValkeyError` with the server's own words otherwise."""
+    def start(self, port: int = 0) -> Self:
+        """Returns once PING is answered; `ValkeyError` with the server's own words otherwise. Port 0: a free one."""
         for attempt in range(_PORT_ATTEMPTS):
-            self.spawn()
+            self.spawn(port)
             try:
                 self.wait_until_it_answers()
                 break
             except ValkeyError as error:
-                if not lost_the_port(error) or attempt == _PORT_ATTEMPTS - 1:
+                if port or not lost_the_port(error) or attempt == _PORT_ATTEMPTS - 1:
                     raise
         return self
 
@@ -133,17 +130,16 @@ class ValkeyServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def spawn(self) -> None:
+    def spawn(self, port: int = 0) -> None:
         """Start the process and return at once; `wait_until_it_answers` is next."""
-        self.port = free_port()
+        self.port = port or free_port()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (the process writes to it until stop)
         self._process = subprocess.Popen(
-            [server_binary(), *self._settings()],
+            _dying_with_parent([server_binary(), *self._settings()]),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),
         )
         atexit.register(self.stop)
 

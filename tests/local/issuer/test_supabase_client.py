@@ -142,3 +142,13 @@ def test_minted_tokens_verify_like_issued_ones(app: Client, issuer: ThreadedIssu
     claims = app.auth.get_claims(issuer.mint(app_metadata={"tenant_id": "t9"}))
     assert claims is not None
     assert dict(claims["claims"])["app_metadata"] == {"tenant_id": "t9"}
+
+
+def test_a_backend_makes_a_link_that_signs_its_user_in(
+    backend: Client, app: Client, issuer: ThreadedIssuer, email: str
+) -> None:
+    issuer.add_user(email)
+    link = backend.auth.admin.generate_link({"type": "magiclink", "email": email}).properties
+    signed_in = app.auth.verify_otp({"type": "magiclink", "token_hash": link.hashed_token})
+    assert signed_in.session is not None
+    assert signed_in.session.user.email == email
