@@ -7,6 +7,7 @@ import redis
 
 from local.issuer import ThreadedIssuer
 from local.redis import ThreadedUpstash
+from tests.support.stack import Stack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,16 @@ def issuer() -> Iterator[ThreadedIssuer]:
     """
     with ThreadedIssuer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole local stack, with at least three Lambda environments a function."""
+    with running_stack(tmp_path_factory.mktemp("stack"), "--workers", "4") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Tests marked `anyio` run on asyncio."""
+    return "asyncio"
