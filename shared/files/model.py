@@ -4,15 +4,16 @@ pending → uploaded → available | rejected | expired, then deleted
 parse:  pending → running → ready | failed | unsupported | limited
 """
 
-import secrets
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID_CHARACTERS: Final = 26
+# Hex digits of the time before the id in `File.place`.
+PLACE_PREFIX: Final = 12
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Status(StrEnum):
@@ -76,6 +77,11 @@ class File(msgspec.Struct, frozen=True, omit_defaults=True):
         """It has, or may still get, content."""
         return self.status in (Status.PENDING, Status.UPLOADED, Status.AVAILABLE)
 
+    @property
+    def place(self) -> str:
+        """Where it stands in lists, which are ordered by age: its age, then its id."""
+        return f"{self.created_ms:0{PLACE_PREFIX}x}{self.id}"
+
     def seen_at(self, now_ms: int) -> "File":
         """As a reader must see it: an upload whose time is over has expired, whether swept or not."""
         if self.status is Status.PENDING and now_ms >= self.due_ms:
@@ -96,15 +102,9 @@ def decoded(record: str) -> File:
     return msgspec.json.decode(record, type=File)
 
 
-def new_id(now_ms: int) -> str:
-    """26 characters: 48 bits of time, so that ids sort by age, then 82 random bits."""
-    number = (now_ms << 82) | secrets.randbits(82)
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_ID_CHARACTERS - 1), -1, -5))
-
-
 def is_id(text: str) -> bool:
-    """Whether `text` can be a file's id."""
-    return len(text) == _ID_CHARACTERS and all(character in _ALPHABET for character in text)
+    """Whether `text` can be a file's id: 128 random bits in hex."""
+    return _ID.fullmatch(text) is not None
 
 
 def timestamp(ms: int) -> str:

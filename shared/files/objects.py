@@ -54,6 +54,10 @@ class Bucket:
             base_url = f"{settings.aws_endpoint_url_s3.rstrip('/')}/{name}"
         return cls(name, base_url, Signer(Credentials.from_env(), region, "s3"), HttpClient(_TIMEOUT_SECONDS))
 
+    def close(self) -> None:
+        """Closes the kept connections."""
+        self._http.close()
+
     def url(self, key: str) -> str:
         return f"{self._base_url}/{quote(key, safe='/~')}"
 

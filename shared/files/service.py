@@ -41,7 +41,7 @@ class Files:
         return self._access.readable(identity, file_id)
 
     def page(self, identity: Identity, wanted: Wanted, before: str, limit: int) -> tuple[list[File], str]:
-        """Up to `limit` files, newest first, older than the id `before`; the id to go on from, or empty.
+        """Up to `limit` files, newest first, after the place `before`; the place to go on from, or empty.
 
         A page may be short, even empty, and still have a next one.
         """
@@ -51,15 +51,15 @@ class Files:
         found: list[File] = []
         scanned = 0
         while scanned < _SCANNED:
-            ids = self._store.page(identity, owner, wanted.session_id, before, limit + 1)
-            for file in self._store.read_many(identity.scope, ids):
+            places = self._store.page(identity, owner, wanted.session_id, before, limit + 1)
+            for file in self._store.read_many(identity.scope, places):
                 if len(found) == limit and _passes(file, wanted):
-                    return found, found[-1].id
+                    return found, found[-1].place
                 if _passes(file, wanted):
                     found.append(file)
-            if len(ids) <= limit:
+            if len(places) <= limit:
                 return found, ""
-            before, scanned = ids[-1], scanned + len(ids)
+            before, scanned = places[-1], scanned + len(places)
         return found, before
 
     def content(self, identity: Identity, file_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from shared.auth.due import DueIndex
 from shared.auth.identity import Identity
 from shared.errors import InvalidToken, LimitReached, NotFound
 from shared.files.life import event_type
-from shared.files.model import File, Status, decoded, encoded, is_id, shown
+from shared.files.model import PLACE_PREFIX, File, Status, decoded, encoded, is_id, shown
 from shared.realtime.delivery import Delivery, Event
 from shared.realtime.protocol import publication_body
 from shared.state.client import Argument, Redis
@@ -44,8 +44,11 @@ class FileStore:
     def now_ms(self) -> int:
         return int(self._now() * 1000)
 
-    def create(self, identity: Identity, file: File, limit: int) -> None:
-        """Records a new file and tells so; LimitReached when the tenant has `limit` files."""
+    def create(self, identity: Identity, file: File, limit: int) -> File:
+        """Records a new file and tells so; an earlier attempt's file if there was one with this id.
+
+        LimitReached when the tenant has `limit` files.
+        """
         scope = identity.scope
         event = self._event(scope, file)
         answer = self._redis.run(
@@ -54,7 +57,7 @@ class FileStore:
             {
                 **self._caller(identity),
                 **self._event_args(event, None, file),
-                "id": file.id,
+                **_named(file),
                 "limit": limit,
                 "record": encoded(file),
                 "due_ms": file.due_ms,
@@ -63,7 +66,10 @@ class FileStore:
         )
         if answer == "full":
             raise LimitReached(f"the tenant has {limit} files already")
+        if answer == "exists":
+            return self.read(identity, file.id)
         self._delivery.finish(event, *_not_revoked(answer))
+        return file
 
     def read(self, identity: Identity, file_id: str) -> File:
         """The file as it is now, of the caller's tenant; NotFound, or InvalidToken for a revoked token."""
@@ -86,7 +92,7 @@ class FileStore:
             {**_keys(scope, new), **self._event_keys(event)},
             {
                 **self._event_args(event, old, new),
-                "id": new.id,
+                **_named(new),
                 "version": old.version,
                 "next_version": new.version,
                 "record": encoded(new),
@@ -111,16 +117,18 @@ class FileStore:
                 return Stepped(following, True)
 
     def page(self, identity: Identity, owner: str, session: str, before: str, limit: int) -> list[str]:
-        """Ids older than the id `before`, newest first: of a session, else of an owner, else of all."""
+        """Places after the place `before`, newest first: of a session's files, else an owner's, else all."""
         scope = identity.scope
         listed = _list_key(scope, owner, session)
         keys = {"user": scope.key("user", identity.user), "list": listed}
         args = {**self._caller(identity), "before": before, "limit": limit}
         return list(_not_revoked(self._redis.run(_LIST, keys, args, idempotent=True)))
 
-    def read_many(self, scope: TenantScope, ids: Sequence[str]) -> list[File]:
+    def read_many(self, scope: TenantScope, places: Sequence[str]) -> list[File]:
         """Those of the files that are still there, in one round trip."""
-        commands: list[list[Argument]] = [["HGET", scope.key("file", file_id), "record"] for file_id in ids]
+        commands: list[list[Argument]] = [
+            ["HGET", scope.key("file", place[PLACE_PREFIX:]), "record"] for place in places
+        ]
         records = self._redis.pipeline(commands, idempotent=True)
         for failure in records:
             if isinstance(failure, Exception):
@@ -141,7 +149,7 @@ class FileStore:
 
     def forget(self, scope: TenantScope, file: File) -> None:
         """Drops the record for good."""
-        self._redis.run(_FORGET, _keys(scope, file), {"id": file.id, "version": file.version}, idempotent=True)
+        self._redis.run(_FORGET, _keys(scope, file), {**_named(file), "version": file.version}, idempotent=True)
 
     def postpone(self, scope: TenantScope, file_id: str, due_ms: int) -> None:
         """Moves a deadline that the record still holds."""
@@ -185,6 +193,10 @@ def _keys(scope: TenantScope, file: File) -> Mapping[str, Key]:
         "owned": _list_key(scope, file.owner, ""),
         "shared": _list_key(scope, "", file.session_id) if file.session_id else _list_key(scope, file.owner, ""),
     }
+
+
+def _named(file: File) -> dict[str, Argument]:
+    return {"id": file.id, "place": file.place}
 
 
 def _list_key(scope: TenantScope, owner: str, session: str) -> Key:

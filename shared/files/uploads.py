@@ -11,7 +11,7 @@ from shared.errors import Conflict, Invalid, NotReady, TooLarge
 from shared.files import life, multipart
 from shared.files.access import FileAccess
 from shared.files.intake import Intake
-from shared.files.model import File, Status, new_id, timestamp
+from shared.files.model import File, Status, timestamp
 from shared.files.multipart import Part
 from shared.files.objects import Bucket
 from shared.files.places import upload_key
@@ -52,45 +52,48 @@ class Uploads:
         self._intake = intake
         self._settings = settings
 
-    def create(self, identity: Identity, new: NewFile) -> tuple[File, dict[str, Any]]:
-        """The file's record, and what the client needs to upload its content."""
+    def create(self, identity: Identity, new: NewFile, file_id: str) -> tuple[File, dict[str, Any]]:
+        """The file's record, and what the client needs to upload its content.
+
+        `file_id` is fresh, or that of an earlier attempt of the same request, which is then gone on with.
+        """
         limit = self._settings.max_file_bytes
         if new.size > limit:
             raise TooLarge(f"a file has at most {limit} bytes, {new.size} were declared", limit=limit)
         if new.session_id:
             self._access.require_session(identity, new.session_id)
         in_parts = new.size > _MULTIPART_ABOVE if new.multipart is None else new.multipart and new.size > 0
-        return self._create_in_parts(identity, new) if in_parts else self._create_single(identity, new)
+        promised = self._promised(identity, new, file_id, in_parts)
+        return self._open_parts(identity, promised) if in_parts else self._open_single(identity, promised)
 
-    def _create_single(self, identity: Identity, new: NewFile) -> tuple[File, dict[str, Any]]:
-        seconds = self._settings.upload_ttl_seconds
-        file = self._promised(identity, new, seconds)
-        self._store.create(identity, file, self._settings.max_files_per_tenant)
-        key = upload_key(identity.scope, file.id)
-        signed = single_upload(self._bucket, key, new.content_type, new.size, new.sha256, seconds)
+    def _open_single(self, identity: Identity, promised: File) -> tuple[File, dict[str, Any]]:
+        file = self._store.create(identity, promised, self._settings.max_files_per_tenant)
+        key, seconds = upload_key(identity.scope, file.id), self._settings.upload_ttl_seconds
+        signed = single_upload(self._bucket, key, file.content_type, file.size, file.sha256, seconds)
         return file, request_shown(signed)
 
-    def _create_in_parts(self, identity: Identity, new: NewFile) -> tuple[File, dict[str, Any]]:
-        promised = self._promised(identity, new, _MULTIPART_SECONDS)
+    def _open_parts(self, identity: Identity, promised: File) -> tuple[File, dict[str, Any]]:
         key = upload_key(identity.scope, promised.id)
-        file = replace(promised, upload_id=multipart.create(self._bucket, key, new.content_type))
+        opened = replace(promised, upload_id=multipart.create(self._bucket, key, promised.content_type))
+        file = None
         try:
-            self._store.create(identity, file, self._settings.max_files_per_tenant)
-        except Exception:
-            multipart.abort(self._bucket, key, file.upload_id)
-            raise
+            file = self._store.create(identity, opened, self._settings.max_files_per_tenant)
+        finally:
+            if file is not opened:
+                multipart.abort(self._bucket, key, opened.upload_id)
         return file, {
             "method": "MULTIPART",
             "uploadId": file.upload_id,
             "key": file.id,
-            "part_size": max(_PART_BYTES, -(-new.size // _MAX_PARTS)),
+            "part_size": max(_PART_BYTES, -(-file.size // _MAX_PARTS)),
             "expires_at": timestamp(file.due_ms),
         }
 
-    def _promised(self, identity: Identity, new: NewFile, seconds: int) -> File:
+    def _promised(self, identity: Identity, new: NewFile, file_id: str, in_parts: bool) -> File:
         now_ms = self._store.now_ms()
+        seconds = _MULTIPART_SECONDS if in_parts else self._settings.upload_ttl_seconds
         return File(
-            id=new_id(now_ms),
+            id=file_id,
             name=new.name,
             content_type=new.content_type,
             size=new.size,

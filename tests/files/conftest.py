@@ -3,13 +3,15 @@
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 
-import boto3
 import httpx
+import msgspec
 import pytest
-from moto.server import ThreadedMotoServer
 
+from local.aws import ThreadedAws
 from local.redis import ThreadedUpstash
 from shared.auth.identity import Identity, Permission
 from shared.files.arrivals import Arrivals
@@ -23,22 +25,24 @@ from tests.support.connections import RecordingConnections
 
 
 @pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def aws() -> Iterator[ThreadedAws]:
+    with ThreadedAws() as server:
+        yield server
 
 
 @dataclass
 class Desk:
     """One tenant's files in one environment; `readers` holds who may read which session."""
 
-    filing: Filing
+    settings: Settings
     scope: TenantScope
     http: httpx.Client
     readers: set[tuple[str, str]] = field(default_factory=set)
+
+    @cached_property
+    def filing(self) -> Filing:
+        realtime = Realtime.from_settings(self.settings)
+        return Filing(realtime, lambda caller, session: (caller.user, session) in self.readers)
 
     def identity(self, user: str = "ann", *permissions: Permission) -> Identity:
         granted = frozenset(permissions or (Permission.READ, Permission.WRITE, Permission.EXECUTE))
@@ -48,7 +52,7 @@ class Desk:
     def upload(self, content: bytes, name: str = "data.csv", **members: object) -> File:
         """Promises a file and puts its content into S3, as a client does."""
         new = NewFile(**{"name": name, "content_type": "text/csv", "size": len(content), **members})  # type: ignore[arg-type]
-        file, request = self.filing.uploads.create(self.identity(), new)
+        file, request = self.filing.uploads.create(self.identity(), new, secrets.token_hex(16))
         answer = self.http.put(request["url"], headers=request["headers"], content=content)
         assert answer.status_code == 200, answer.text
         return file
@@ -63,25 +67,27 @@ class Desk:
     def events(self, channel: str) -> list[str]:
         """Types of the events in a channel's log."""
         position = self.filing.realtime.channels.history(self.scope, channel, limit=-1)
-        import msgspec
-
         return [msgspec.json.decode(f"{{{body}}}")["data"]["type"] for _, body in position.publications]
 
 
 @pytest.fixture
-def desk(upstash: ThreadedUpstash, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def desk(upstash: ThreadedUpstash, aws: ThreadedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.secret_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", aws.session_token)
     bucket = f"files-{secrets.token_hex(6)}"
-    boto3.client("s3", endpoint_url=s3_url, region_name="us-east-1").create_bucket(Bucket=bucket)
+    with closing(aws.client("s3")) as s3:
+        s3.create_bucket(Bucket=bucket)
     with RecordingConnections() as sent, httpx.Client() as http:
         settings = Settings(
             upstash_redis_rest_url=upstash.rest_url,
             upstash_redis_rest_token=upstash.token,
             connections_endpoint=sent.url,
             files_bucket=bucket,
-            aws_endpoint_url_s3=s3_url,
+            aws_endpoint_url_s3=aws.s3_url,
+            aws_region=aws.region,
         )
-        readers: set[tuple[str, str]] = set()
-        filing = Filing(Realtime.from_settings(settings), lambda who, session: (who.user, session) in readers)
-        yield Desk(filing, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), http, readers)
+        desk = Desk(settings, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), http)
+        yield desk
+        desk.filing.bucket.close()
+        desk.filing.realtime.redis.close()

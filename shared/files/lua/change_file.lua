@@ -1,7 +1,7 @@
 -- change_file: replace a file's record if it is still the version that was read, and tell its channels
 -- USES realtime/channel
 -- KEYS file, due, all, owned, shared, channel, log, leases, lanes, channel2, log2
--- ARGV id, version, next_version, record, due_ms, listed, body, channel, owner, birth, history_size, history_ttl_ms, join_leave, channel2
+-- ARGV id, place, version, next_version, record, due_ms, listed, body, channel, owner, birth, history_size, history_ttl_ms, join_leave, channel2
 -- due_ms 0: nothing is due any more; listed 0: the file leaves the lists
 -- RETURNS 'stale' | { claim, claim of the second channel }
 if redis.call('HGET', K.file, 'version') ~= A.version then return 'stale' end
@@ -12,9 +12,9 @@ else
   redis.call('ZADD', K.due, A.due_ms, A.id)
 end
 if A.listed == '0' then
-  redis.call('ZREM', K.all, A.id)
-  redis.call('ZREM', K.owned, A.id)
-  if A.channel2 ~= '' then redis.call('ZREM', K.shared, A.id) end
+  redis.call('ZREM', K.all, A.place)
+  redis.call('ZREM', K.owned, A.place)
+  if A.channel2 ~= '' then redis.call('ZREM', K.shared, A.place) end
 end
 local claim = channel_publish(A.body)
 return { claim, A.channel2 ~= '' and channel_publish_second(A.body) }

@@ -1,18 +1,19 @@
 -- create_file: record an upload that is about to begin, if the tenant has room for one more file
 -- USES auth/revocation, realtime/channel
 -- KEYS user, file, due, all, owned, shared, channel, log, leases, lanes, channel2, log2
--- ARGV id, auth_session, issued_at, now_s, limit, record, due_ms, body, channel, owner, birth, history_size, history_ttl_ms, join_leave, channel2
+-- ARGV id, place, auth_session, issued_at, now_s, limit, record, due_ms, body, channel, owner, birth, history_size, history_ttl_ms, join_leave, channel2
 -- `shared` and channel2 are used when channel2 is not empty: the lists and the channel of the file's session
--- RETURNS 'revoked' | 'full' | { claim, claim of the second channel }
+-- RETURNS 'revoked' | 'full' | 'exists' (an earlier attempt of the same request made it) | { claim, claim of the second channel }
 if revoked(K.user, A.auth_session, A.issued_at, A.now_s) then return 'revoked' end
+if redis.call('EXISTS', K.file) == 1 then return 'exists' end
 if redis.call('ZCARD', K.all) >= tonumber(A.limit) then return 'full' end
 redis.call('HSET', K.file, 'version', 1, 'record', A.record)
 redis.call('ZADD', K.due, A.due_ms, A.id)
-redis.call('ZADD', K.all, 0, A.id)
-redis.call('ZADD', K.owned, 0, A.id)
+redis.call('ZADD', K.all, 0, A.place)
+redis.call('ZADD', K.owned, 0, A.place)
 local claim, second = channel_publish(A.body), false
 if A.channel2 ~= '' then
-  redis.call('ZADD', K.shared, 0, A.id)
+  redis.call('ZADD', K.shared, 0, A.place)
   second = channel_publish_second(A.body)
 end
 return { claim, second }
