@@ -1,0 +1,37 @@
+"""Corrects moto's answers where they differ from S3's, and its ways where a header helps."""
+
+from typing import Final
+
+from local.aws.checksums import announced_checksums
+from local.aws.requests import S3Request
+from local.aws.upstream import Answer
+
+_NEVER_ANSWERED: Final = ("x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm")
+
+
+def correct(request: S3Request, answer: Answer) -> None:
+    """Headers that S3 does not send, and the part count that HEAD lacks in a multipart checksum."""
+    for name in _NEVER_ANSWERED:
+        answer.headers.pop(name, None)
+    if answer.headers.get("x-amz-version-id") == "null":
+        del answer.headers["x-amz-version-id"]
+    if request.method == "HEAD":
+        _mark_composite(answer)
+
+
+def recompute_composite_checksum(request: S3Request, source: Answer) -> None:
+    """A copy of a multipart object is one piece, so the parts' checksum of the source is none of it."""
+    if not source.ok or "-" not in source.headers.get("etag", ""):
+        return
+    for algorithm in announced_checksums(source.headers):
+        request.headers.setdefault("x-amz-checksum-algorithm", algorithm.upper())
+
+
+def _mark_composite(answer: Answer) -> None:
+    parts = answer.headers.get("etag", "").strip('"').partition("-")[2]
+    if not parts or answer.headers.get("x-amz-checksum-type") == "FULL_OBJECT":
+        return
+    for algorithm, value in announced_checksums(answer.headers).items():
+        if "-" not in value:
+            answer.headers[f"x-amz-checksum-{algorithm}"] = f"{value}-{parts}"
+            answer.headers["x-amz-checksum-type"] = "COMPOSITE"

@@ -1,0 +1,81 @@
+"""Open multipart uploads: moto forgets when they began and stumbles over ids it never gave out."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local.aws.authorization import iso_time
+from local.aws.refusals import Refusal
+from local.aws.requests import S3Request
+
+_UPLOAD_ID: Final = re.compile(rb"<UploadId>([^<]+)</UploadId>")
+_UPLOAD: Final = re.compile(rb"<Upload>.*?</Upload>", re.DOTALL)
+_INITIATED: Final = re.compile(rb"<Initiated>[^<]*</Initiated>")
+_LAST_PART: Final = 10_000
+
+
+@dataclass(frozen=True)
+class _Upload:
+    bucket: str
+    key: str
+    initiated: str
+
+
+class Uploads:
+    """Known from the answer that opened them to the one that completed or aborted them."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Upload] = {}
+
+    def check(self, request: S3Request) -> None:
+        """Refuses an unknown upload id, one of another key, and impossible part numbers."""
+        number = request.params.get("partNumber", "1")
+        if request.is_part and not (number.isdecimal() and 1 <= int(number) <= _LAST_PART):
+            raise Refusal(
+                "InvalidArgument",
+                "Part number must be an integer between 1 and 10000, inclusive",
+                ArgumentName="partNumber",
+                ArgumentValue=number,
+            )
+        upload_id = request.upload_id
+        if upload_id is None or not request.key:
+            return
+        upload = self._open.get(upload_id)
+        if upload is None or (upload.bucket, upload.key) != request.object_id:
+            raise Refusal(
+                "NoSuchUpload",
+                "The specified upload does not exist. The upload ID may be invalid, "
+                "or the upload may have been aborted or completed.",
+                UploadId=upload_id,
+            )
+
+    def note(self, request: S3Request, answer: bytes, now: float) -> None:
+        """Learns from a request that succeeded."""
+        if request.opens_upload and (found := _UPLOAD_ID.search(answer)):
+            upload = _Upload(request.bucket, request.key, iso_time(now).replace("Z", ".000Z"))
+            self._open[found[1].decode()] = upload
+        elif request.upload_id is not None and request.method in ("POST", "DELETE"):
+            self._open.pop(request.upload_id, None)
+
+    def dated(self, listing: bytes) -> bytes:
+        """A list of uploads with the times at which they really began."""
+        return _UPLOAD.sub(lambda found: self._dated(found[0]), listing)
+
+    def _dated(self, element: bytes) -> bytes:
+        found = _UPLOAD_ID.search(element)
+        upload = self._open.get(found[1].decode()) if found else None
+        if upload is None:
+            return element
+        return _INITIATED.sub(f"<Initiated>{upload.initiated}</Initiated>".encode(), element)
+
+    def save(self, file: Path) -> None:
+        rows = {upload_id: [u.bucket, u.key, u.initiated] for upload_id, u in self._open.items()}
+        file.write_text(json.dumps(rows))
+
+    def restore(self, file: Path) -> None:
+        """Loads what `save` wrote; nothing when there is no such file."""
+        if file.exists():
+            rows = json.loads(file.read_text())
+            self._open = {upload_id: _Upload(*row) for upload_id, row in rows.items()}

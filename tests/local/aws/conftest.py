@@ -1,0 +1,41 @@
+"""One S3 and SQS for all tests here; each test has a bucket of its own."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from local.aws import ThreadedAws
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="package")
+def aws() -> Iterator[ThreadedAws]:
+    with ThreadedAws() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def s3(aws: ThreadedAws) -> "Iterator[S3Client]":
+    client = aws.client("s3")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bucket(s3: "S3Client") -> str:
+    name = f"bucket-{next(_numbers)}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(scope="package")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=30) as client:
+        yield client
