@@ -1,0 +1,139 @@
+"""The environments of one function: started on demand, chosen at random, replaced when they end."""
+
+import asyncio
+import random
+from collections import deque
+from pathlib import Path
+
+from local.gateway import InvokeError, InvokeThrottled
+from local.runtime.environment import Environment, State
+from local.runtime.function import RuntimeFunction
+from local.runtime.invocation import Invocation
+from local.runtime.output import WorkerLog
+
+
+class Pool:
+    """At most `maximum` environments; `minimum` of them are kept running once `fill` was called."""
+
+    def __init__(self, function: RuntimeFunction, code_root: Path, log: WorkerLog, maximum: int) -> None:
+        self.function, self.code_root = function, code_root
+        self.maximum = maximum
+        self.minimum = 0
+        self.environments: list[Environment] = []
+        self._log = log
+        self._waiting: deque[Invocation] = deque()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def pids(self) -> list[int]:
+        return [environment.pid for environment in self.environments if environment.pid]
+
+    async def invoke(self, event: object, patience: float) -> object:
+        """Waits up to `patience` seconds for an environment, then `InvokeThrottled`."""
+        if self._closed:
+            raise InvokeError(
+                {"errorType": "ServiceException", "errorMessage": "the local stack is stopping"}
+            )
+        invocation = Invocation(event)
+        self._waiting.append(invocation)
+        self._dispatch()
+        throttle = asyncio.get_running_loop().call_later(patience, self._give_up, invocation)
+        try:
+            return await invocation.outcome
+        finally:
+            throttle.cancel()
+            self._forget(invocation)
+
+    async def fill(self, minimum: int, ready: int) -> None:
+        """Start until `minimum` run; returns when `ready` of them took their place among the idle.
+
+        An environment that cannot start is reported, and counts as ready: an invocation will say why.
+        """
+        self.minimum = min(minimum, self.maximum)
+        first = self.minimum - len(self.environments)
+        attempts = [self._start() for _ in range(max(0, first))]
+        await asyncio.gather(*attempts)
+        mine = list(self.environments)
+        while sum(environment.state is not State.STARTING for environment in mine) < min(ready, len(mine)):
+            self._changed.clear()
+            await self._changed.wait()
+
+    def retire(self, code_root: Path) -> None:
+        """New environments run the code at `code_root`; the present ones end as soon as they are idle."""
+        self.code_root = code_root
+        for environment in list(self.environments):
+            environment.retired = True
+            if environment.state is State.IDLE:
+                environment.kill()
+
+    async def close(self) -> None:
+        self._closed = True
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*(environment.stop() for environment in list(self.environments)))
+
+    def _dispatch(self) -> None:
+        while self._waiting and (environment := self._choose()):
+            environment.run(self._waiting.popleft())
+        coming = sum(one.state in (State.STARTING, State.RETURNING) for one in self.environments)
+        room = self.maximum - len(self.environments)
+        for _ in range(min(len(self._waiting) - coming, room)):
+            self._start()
+
+    def _choose(self) -> Environment | None:
+        """Any idle one, with equal chances: nothing may come to rely on meeting the same one again."""
+        able = [one for one in self.environments if not one.retired and one.can_take_an_event()]
+        return random.choice(able) if able else None  # noqa: S311 (not a secret)
+
+    def _start(self) -> "asyncio.Task[None]":
+        environment = Environment(self.function, self.code_root, self._log, self._ready, self._ended)
+        self.environments.append(environment)
+        task = asyncio.create_task(environment.start())
+        self._starting.add(task)
+        task.add_done_callback(lambda done: self._started(environment, done))
+        return task
+
+    def _started(self, environment: Environment, task: "asyncio.Task[None]") -> None:
+        self._starting.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            environment.init_error = {"errorType": "Runtime.StartError", "errorMessage": str(error)}
+            self._ended(environment)
+
+    def _ready(self, environment: Environment) -> None:
+        if environment.retired:
+            environment.kill()
+        self._changed.set()
+        self._dispatch()
+
+    def _ended(self, environment: Environment) -> None:
+        environment.state = State.DEAD
+        if environment in self.environments:
+            self.environments.remove(environment)
+        self._changed.set()
+        if self._closed:
+            return
+        if environment.init_error is not None:
+            self._could_not_start(environment)
+        elif len(self.environments) < self.minimum:
+            self._start()
+        self._dispatch()
+
+    def _could_not_start(self, environment: Environment) -> None:
+        """Whoever waited for it hears why; it is not tried again before the next invocation."""
+        error = environment.init_error or {}
+        words = f"could not start: {error.get('errorType')}: {error.get('errorMessage')}"
+        self._log.write(self.function.name, environment.pid, words, loud=True)
+        if self._waiting:
+            self._waiting.popleft().fail(error)
+
+    def _give_up(self, invocation: Invocation) -> None:
+        if invocation in self._waiting:
+            self._waiting.remove(invocation)
+            throttled = InvokeThrottled(f"{self.function.name}: {self.maximum} environments are busy")
+            invocation.outcome.set_exception(throttled)
+
+    def _forget(self, invocation: Invocation) -> None:
+        if invocation in self._waiting:
+            self._waiting.remove(invocation)
