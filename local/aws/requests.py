@@ -11,8 +11,8 @@ from local.aws.refusals import Refusal
 # Query parameters that make a request one about something other than the object's bytes.
 _SUBRESOURCES = frozenset(
     (
-        *("accelerate", "acl", "analytics", "attributes", "cors", "delete", "encryption", "intelligent-),
-        *(tiering", "inventory", "legal-hold", "lifecycle", "location", "logging", "metrics"),
+        *("accelerate", "acl", "analytics", "attributes", "cors", "delete", "encryption", "inventory"),
+        *("intelligent-tiering", "legal-hold", "lifecycle", "location", "logging", "metrics"),
         *("notification", "object-lock", "ownershipControls", "policy", "policyStatus"),
         *("publicAccessBlock", "replication", "requestPayment", "restore", "retention", "select"),
         *("tagging", "torrent", "uploads", "versioning", "versions", "website"),
