@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from local.redis.link import ALL_KEYS, Link, LinkPool
+from local.redis.link import ALL_KEYS, Link, LinkLost, LinkPool
 from local.redis.refusals import MAX_KEY_BYTES, answer_without_executing, refusal
 from local.redis.resp import Failure, Reply
 from local.redis.scripts import Command, Prepared, ScriptBook
@@ -27,7 +27,11 @@ class _Wire:
         self.owners.append(owner)
 
     def replies_of(self, replies: Sequence[Reply]) -> dict[int, Reply]:
-        return {owner: reply for owner, reply in zip(self.owners, replies, strict=False) if owner >= 0}
+        paired = list(zip(self.owners, replies, strict=True))
+        for owner, reply in paired:
+            if owner < 0 and isinstance(reply, Failure):
+                raise LinkLost(f"permissions could not be narrowed: {reply.text}")
+        return {owner: reply for owner, reply in paired if owner >= 0}
 
 
 class Engine:

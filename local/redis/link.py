@@ -99,15 +99,19 @@ class Link(asyncio.Protocol):
 
     async def denied_key(self) -> bytes | None:
         """The key in Valkey's newest access-denied record of this connection's user."""
-        log = (await self.run([[b"ACL", b"LOG", b"1"]]))[0]
-        if not isinstance(log, list) or not log or not isinstance(log[0], list):
-            return None
-        fields = zip(log[0][::2], log[0][1::2], strict=False)
-        entry = {name: value for name, value in fields if isinstance(name, bytes)}
-        if entry.get(b"username") != self.user or entry.get(b"reason") != b"key":
-            return None
-        key = entry.get(b"object")
-        return key if isinstance(key, bytes) else None
+        log = (await self.run([[b"ACL", b"LOG", b"32"]]))[0]
+        for fields in log if isinstance(log, list) else ():
+            record = _record(fields)
+            if record.get(b"username") == self.user and record.get(b"reason") == b"key":
+                key = record.get(b"object")
+                return key if isinstance(key, bytes) else None
+        return None
+
+
+def _record(fields: Reply) -> dict[bytes, Reply]:
+    """A flat `[name, value, …]` reply."""
+    flat = fields if isinstance(fields, list) else []
+    return {name: value for name, value in zip(flat[::2], flat[1::2], strict=False) if isinstance(name, bytes)}
 
 
 def _literal_pattern(key: bytes) -> bytes:

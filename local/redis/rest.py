@@ -19,6 +19,7 @@ from local.redis.streams import stream
 UNAUTHORIZED = "WRONGPASS invalid or missing auth token"
 _METHODS = frozenset({"HEAD", "GET", "POST", "PUT"})
 _HANG_CHECK_S = 0.02
+_MAX_LINE_BYTES = 64 * 1024
 
 
 class UpstashGateway:
@@ -38,7 +39,7 @@ class UpstashGateway:
         self._replica: FrozenReplica | None = None
         self._frozen_at = 0
         self._server: asyncio.Server | None = None
-        self._web = web.Server(self._serve, access_log=None)
+        self._web = web.Server(self._serve, access_log=None, max_line_size=_MAX_LINE_BYTES)
 
     @property
     def url(self) -> str:
