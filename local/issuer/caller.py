@@ -29,9 +29,10 @@ class ApiKeys:
     secret: str
 
     def role_of(self, key: str) -> str | None:
-        if hmac.compare_digest(key.encode(), self.secret.encode()):
+        given = key.encode("utf-8", "replace")
+        if hmac.compare_digest(given, self.secret.encode()):
             return "service_role"
-        return "anon" if hmac.compare_digest(key.encode(), self.publishable.encode()) else None
+        return "anon" if hmac.compare_digest(given, self.publishable.encode()) else None
 
 
 class Caller:

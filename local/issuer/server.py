@@ -35,7 +35,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class SupabaseIssuer:
     """API keys are made up (`sb_publishable_…`, `sb_secret_…`) unless given or found in the state.
 
-    `jwks_outage` makes the JWKS answer 503; `jwks_requests` counts how often it was asked for.
+    `rate_limited` makes every call of the clients a 429, `jwks_outage` the JWKS a 503; `jwks_requests` counts how often it was asked for.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class SupabaseIssuer:
         self.service_key = service_key or known.get("service") or f"sb_secret_{secrets.token_urlsafe(22)}"
         self.project.api_keys = {"anon": self.anon_key, "service": self.service_key}
         self.jwks_outage = False
+        self.rate_limited = False
         self.jwks_requests = 0
         self.url = ""
         self._api_keys = ApiKeys(self.anon_key, self.service_key)
@@ -127,6 +128,8 @@ class SupabaseIssuer:
         try:
             if request.path not in _PUBLIC:
                 request[CALLER] = Caller(request, self._api_keys, self.project)
+                if self.rate_limited:
+                    raise AuthError(429, "over_request_rate_limit", "Request rate limit reached")
             return await handler(request)
         except AuthError as error:
             return _error(request, error)

@@ -141,6 +141,9 @@ class LinkPool:
             link = await self._take()
             try:
                 yield link
+            except LinkLost:
+                link.close()
+                raise
             finally:
                 self._give_back(link)
 

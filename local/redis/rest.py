@@ -156,4 +156,4 @@ class UpstashGateway:
         scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             credential = request.query.get("_token", "")
-        return hmac.compare_digest(credential.strip().encode(), self.token.encode())
+        return hmac.compare_digest(credential.strip().encode("utf-8", "replace"), self.token.encode())

@@ -26,12 +26,15 @@ class HttpCaller:
         bearer: str = "",
         apikey: str | None = None,
         headers: Mapping[str, str] | None = None,
+        raw: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
+        """`raw`: headers that are no text."""
         key = self._issuer.anon_key if apikey is None else apikey
         sent = {"apikey": key} if key else {}
         if bearer:
             sent["Authorization"] = f"Bearer {bearer}"
-        return self._client.request(method, path, json=body, headers={**sent, **(headers or {})})
+        encoded = {name.encode(): value.encode() for name, value in {**sent, **(headers or {})}.items()}
+        return self._client.request(method, path, json=body, headers={**encoded, **(raw or {})})
 
     def post(self, path: str, body: object = None, **rest: Any) -> httpx.Response:
         return self.send("POST", path, body, **rest)

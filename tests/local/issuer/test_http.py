@@ -25,6 +25,7 @@ def test_the_platform_wants_a_good_api_key_before_anything_else(http: HttpCaller
     assert http.get("/settings", apikey=issuer.mint(role="anon", omit=["sub", "aud"])).status_code == 200
     assert http.get("/settings", apikey=issuer.mint()).status_code == 401
     assert http.get("/settings", bearer="sb_secret_other").status_code == 401
+    assert http.send("GET", "/settings", apikey="", raw={b"apikey": b"\xff\xfe"}).status_code == 401
     browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"}
     assert http.get("/settings", headers=browser).status_code == 200
     assert http.get("/settings", apikey=issuer.service_key, headers=browser).status_code == 401

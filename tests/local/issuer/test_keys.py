@@ -1,4 +1,4 @@
-"""Signing keys: rotation, revocation, the legacy secret, and tokens made wrong on purpose."""
+"""Signing keys: rotation, revocation, the legacy secret, the hook; and what can be made to go wrong."""
 
 from collections.abc import Callable
 from typing import Any
@@ -88,6 +88,12 @@ def test_the_jwks_can_be_broken_and_its_fetches_counted(own_issuer: ThreadedIssu
     own_issuer.server.jwks_outage = False
     assert http.get("/.well-known/jwks.json", apikey="").status_code == 200
     assert own_issuer.server.jwks_requests == 2
+
+
+def test_the_rate_limit_can_be_reached(own_issuer: ThreadedIssuer, calling: Calling) -> None:
+    own_issuer.server.rate_limited = True
+    refused = calling(own_issuer).post("/token?grant_type=password", {}, headers=VERSIONED)
+    assert (refused.status_code, refused.json()["code"]) == (429, "over_request_rate_limit")
 
 
 def test_the_hook_changes_claims_at_every_issue_and_may_refuse(calling: Calling, email: str) -> None:

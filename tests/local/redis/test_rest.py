@@ -109,8 +109,8 @@ def test_without_the_token_nothing_is_answered(rest: RestCaller, upstash: Thread
     refused = rest.send([["PING"]], path, authorized=False)
     assert refused.status == 401
     assert refused.json == {"error": "WRONGPASS invalid or missing auth token"}
-    wrong = rest.send([["PING"]], path, headers={"Authorization": "Bearer nope"})
-    assert wrong.status == 401
+    for credential in ("Bearer nope", "Bearer \xff\xfe", "Bearer", f"Basic {upstash.token}"):
+        assert rest.send([["PING"]], path, headers={"Authorization": credential}).status == 401
 
 
 def test_the_token_may_stand_in_the_query(rest: RestCaller, upstash: ThreadedUpstash, key: str) -> None:
