@@ -35,7 +35,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class SupabaseIssuer:
     """API keys are made up (`sb_publishable_…`, `sb_secret_…`) unless given or found in the state.
 
-    `rate_limited` makes every call of the clients a 429, `jwks_outage` the JWKS a 503; `jwks_requests` counts how often it was asked for.
+    `rate_limited` answers every client 429, `jwks_outage` makes the JWKS a 503;
+    `jwks_requests` counts how often the JWKS was asked for.
     """
 
     def __init__(
