@@ -4,6 +4,7 @@ The record stands outside the tenants' key spaces because a frame brings nothing
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,15 +49,28 @@ class Sockets:
             self._known.clear()
         self._known[socket.connection] = socket
 
+    def find_many(self, connections: Sequence[str]) -> list[Socket | None]:
+        """Whose each connection is, in one round trip."""
+        unknown = [connection for connection in connections if connection not in self._known]
+        asked: list[list[Argument]] = [["GETEX", _key(connection)] for connection in unknown]
+        for connection, record in zip(unknown, self._redis.pipeline(asked, idempotent=True), strict=True):
+            if isinstance(record, str):
+                self.remember(_socket(connection, record))
+        return [self._known.get(connection) for connection in connections]
+
     def find(self, connection: str) -> Socket | None:
         """Whose the connection is; None while nobody has proven an identity on it."""
         if connection not in self._known:
             record = self._redis.call("GETEX", _key(connection))
             if record is None:
                 return None
-            tenant, *known = json.loads(record)
-            self.remember(Socket(connection, TenantScope(tenant, SCOPE_SEAL), *known))
+            self.remember(_socket(connection, record))
         return self._known[connection]
+
+
+def _socket(connection: str, record: str) -> Socket:
+    tenant, *known = json.loads(record)
+    return Socket(connection, TenantScope(tenant, SCOPE_SEAL), *known)
 
 
 def _key(connection: str) -> Key:

@@ -1,6 +1,7 @@
 """Channels of one tenant as the server sees them: publish, who is there, what was said, who must go."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,6 +50,14 @@ class ListedConnection:
     channels: list[str]
     connected_at: float
     expires_at: int
+
+
+@dataclass(frozen=True)
+class ConnectionPage:
+    """A page of connections, and the position after it; empty at the end."""
+
+    items: list[ListedConnection]
+    next: str
 
 
 class Channels:
@@ -167,19 +176,31 @@ class Channels:
             if name.startswith("c:") and not record.startswith("g\n"):
                 yield _listed(user, name[2:], record, fields.get(f"s:{name[2:]}", ""))
 
-    def connection_ids(self, scope: TenantScope, after: int, limit: int) -> list[str]:
-        """Connection ids of the scope by rank of their lease's end, from rank `after`."""
-        found = self._redis.call("ZRANGE", scope.key("leases"), after, after + limit - 1)
-        return [str(connection) for connection in found]
+    def count_connections(self, scope: TenantScope) -> int:
+        """How many connections of the scope are open."""
+        return int(self._redis.call("ZCOUNT", scope.key("leases"), int(time.time() * 1000), "+inf"))
 
-    def listed(self, scope: TenantScope, connection: str) -> ListedConnection | None:
-        """One connection of the scope; None when it is gone."""
-        socket = self._sockets.find(connection)
-        if socket is None or socket.scope != scope:
-            return None
-        held = [f"c:{connection}", f"s:{connection}"]
-        record, subscriptions = self._redis.call("HMGET", user_key(scope, socket.user), *held)
-        return _listed(socket.user, connection, record, subscriptions or "") if record else None
+    def page_of_connections(self, scope: TenantScope, position: str, limit: int) -> ConnectionPage:
+        """Connections by their id, after `position`; stable while others come and go."""
+        flat = self._redis.call("ZRANGE", scope.key("leases"), int(time.time() * 1000), "+inf", "BYSCORE")
+        ids = sorted(connection for connection in flat if connection > position)
+        chosen = ids[:limit]
+        following = chosen[-1] if len(ids) > limit else ""
+        return ConnectionPage(self._listed(scope, chosen), following)
+
+    def _listed(self, scope: TenantScope, connections: Sequence[str]) -> list[ListedConnection]:
+        found = self._sockets.find_many(connections)
+        owned = [socket for socket in found if socket is not None and socket.scope == scope]
+        asked: list[list[Argument]] = [
+            ["HMGET", user_key(scope, socket.user), f"c:{socket.connection}", f"s:{socket.connection}"]
+            for socket in owned
+        ]
+        records = self._redis.pipeline(asked, idempotent=True)
+        return [
+            _listed(socket.user, socket.connection, record[0], record[1] or "")
+            for socket, record in zip(owned, records, strict=True)
+            if isinstance(record, list) and record[0]
+        ]
 
     def _members(
         self, scope: TenantScope, channel: str, on_behalf: Socket | None, most: int
