@@ -1,0 +1,28 @@
+"""HTTP `/sessions`: session state."""
+
+from functions.session.routes import router
+from shared.auth.identify import Authenticator
+from shared.http.app import create_app
+from shared.http.idempotency import Idempotency
+from shared.http.lambda_handler import lambda_handler
+from shared.http.pagination import Cursors
+from shared.realtime.realtime import Realtime
+from shared.sessions.access import SessionAccess
+from shared.sessions.listing import SessionLists
+from shared.sessions.service import Sessions
+from shared.sessions.store import SessionStore
+from shared.settings import settings
+
+realtime = Realtime.from_settings(settings())
+store = SessionStore(realtime.redis, realtime.due, realtime.delivery)
+app = create_app(
+    "Sessions",
+    [router],
+    authenticator=Authenticator(settings()),
+    sessions=Sessions(store, SessionAccess(store), settings()),
+    lists=SessionLists(store),
+    idempotency=Idempotency(realtime.redis),
+    cursors=Cursors.from_settings(settings()),
+    channels=realtime.channels,
+)
+handler = lambda_handler(app)

@@ -1,0 +1,178 @@
+"""The HTTP face of sessions: `/sessions`."""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.auth.identity import Identity
+from shared.http.dependencies import IdempotencyKey, IfMatch, IfNoneMatch, PageLimit, permitted, service
+from shared.http.idempotency import Idempotency
+from shared.http.pagination import Cursors
+from shared.http.preconditions import is_unchanged, matches
+from shared.http.requests import JSON, MERGE_PATCH, body_of, json_object
+from shared.realtime.channels import Channels
+from shared.sessions.listing import SessionLists, Wanted
+from shared.sessions.model import (
+    DEFAULT_TTL_S,
+    MAX_LIFETIME_S,
+    MAX_SHARES,
+    MAX_TTL_S,
+    Access,
+    Session,
+    Share,
+    Status,
+    compact,
+)
+from shared.sessions.service import NewSession, Sessions
+
+router: Final = APIRouter(prefix="/sessions")
+_PRIVATE: Final = {"Cache-Control": "private, no-cache"}
+
+Desk = Annotated[Sessions, service("sessions")]
+Creator = Annotated[Identity, permitted("sessions.create")]
+Lister = Annotated[Identity, permitted("sessions.list")]
+Reader = Annotated[Identity, permitted("sessions.read")]
+Writer = Annotated[Identity, permitted("sessions.update")]
+Toucher = Annotated[Identity, permitted("sessions.touch")]
+Ender = Annotated[Identity, permitted("sessions.end")]
+Deleter = Annotated[Identity, permitted("sessions.delete")]
+Watcher = Annotated[Identity, permitted("sessions.connections")]
+_UserId = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class AccessBody(_Body):
+    """Who else: everybody in the tenant, and single users by id."""
+
+    tenant: Literal["read", "write"] | None = None
+    users: dict[_UserId, Share] = Field(default_factory=dict, max_length=MAX_SHARES)
+
+    def access(self) -> Access:
+        return Access(self.tenant, self.users)
+
+
+class CreateBody(_Body):
+    """A new session; without `max_lifetime_seconds` use can keep it alive for a year."""
+
+    data: dict[str, Any] = Field(default_factory=dict)
+    ttl_seconds: Annotated[int, Field(ge=1, le=MAX_TTL_S)] = DEFAULT_TTL_S
+    max_lifetime_seconds: Annotated[int, Field(ge=1, le=MAX_LIFETIME_S)] = MAX_LIFETIME_S
+    access: AccessBody = Field(default_factory=AccessBody)
+    owner: _UserId | None = None
+
+
+async def merge_patch(request: Request) -> dict[str, Any]:
+    """The patch of the session's data."""
+    return await json_object(request, (MERGE_PATCH, JSON))
+
+
+def session_response(session: Session, status: int = 200, **headers: str) -> Response:
+    """The session object with its ETag."""
+    return Response(session.as_json(), status, {"ETag": session.etag, **_PRIVATE, **headers}, JSON)
+
+
+@router.post("")
+def create(
+    caller: Creator,
+    desk: Desk,
+    idempotency: Annotated[Idempotency, service("idempotency")],
+    body: Annotated[CreateBody, Depends(body_of(CreateBody))],
+    key: IdempotencyKey = None,
+) -> Response:
+    new = NewSession(
+        data=body.data,
+        ttl_s=body.ttl_seconds,
+        lifetime_s=body.max_lifetime_seconds,
+        access=body.access.access(),
+        owner=body.owner,
+    )
+
+    def work(seed: str) -> Response:
+        session = desk.create(caller, new, seed)
+        return session_response(session, 201, Location=f"/sessions/{session.id}")
+
+    return idempotency.once(caller, "POST /sessions", key, body.model_dump(), work)
+
+
+@router.get("")
+def page(
+    caller: Lister,
+    lists: Annotated[SessionLists, service("lists")],
+    cursors: Annotated[Cursors, service("cursors")],
+    limit: PageLimit = 50,
+    cursor: str | None = None,
+    owner: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    status: Status | None = None,
+) -> Response:
+    filters = {"list": "sessions", "user": caller.user, "owner": owner, "status": status}
+    after = cursors.position(caller.scope, filters, cursor)
+    found, rest = lists.page(caller, Wanted(owner=owner, status=status), after, limit)
+    following = None if rest is None else cursors.signed(caller.scope, filters, rest)
+    items = ",".join(session.as_json() for session in found)
+    content = f'{{"items":[{items}],"next_cursor":{compact(following)}}}'
+    return Response(content, headers=_PRIVATE, media_type=JSON)
+
+
+@router.get("/{session_id}")
+def read(
+    caller: Reader,
+    desk: Desk,
+    session_id: str,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    session = desk.get(caller, session_id)
+    if is_unchanged(if_none_match, session.etag):
+        return Response(status_code=304, headers={"ETag": session.etag, **_PRIVATE})
+    return session_response(session)
+
+
+@router.patch("/{session_id}")
+def patch(
+    caller: Writer,
+    desk: Desk,
+    session_id: str,
+    given: Annotated[dict[str, Any], Depends(merge_patch)],
+    if_match: IfMatch = None,
+) -> Response:
+    return session_response(desk.patch(caller, session_id, given, matches(if_match)))
+
+
+@router.put("/{session_id}/access")
+def share(
+    caller: Writer,
+    desk: Desk,
+    session_id: str,
+    body: Annotated[AccessBody, Depends(body_of(AccessBody))],
+    if_match: IfMatch = None,
+) -> Response:
+    return session_response(desk.share(caller, session_id, body.access(), matches(if_match)))
+
+
+@router.post("/{session_id}/touch")
+def touch(caller: Toucher, desk: Desk, session_id: str) -> Response:
+    return session_response(desk.touch(caller, session_id))
+
+
+@router.post("/{session_id}/end")
+def end(caller: Ender, desk: Desk, session_id: str, if_match: IfMatch = None) -> Response:
+    return session_response(desk.end(caller, session_id, matches(if_match)))
+
+
+@router.delete("/{session_id}")
+def delete(caller: Deleter, desk: Desk, session_id: str, if_match: IfMatch = None) -> Response:
+    desk.delete(caller, session_id, matches(if_match))
+    return Response(status_code=204)
+
+
+@router.get("/{session_id}/connections")
+def connections(
+    caller: Watcher, desk: Desk, channels: Annotated[Channels, service("channels")], session_id: str
+) -> Response:
+    session = desk.get(caller, session_id)
+    members = channels.presence(caller.scope, f"session:{session.id}")
+    items = [{"client": client, **member} for client, member in sorted(members.items())]
+    return Response(compact({"items": items, "next_cursor": None}), headers=_PRIVATE, media_type=JSON)

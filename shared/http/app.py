@@ -1,0 +1,22 @@
+"""FastAPI as all our HTTP functions use it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared.http.problems import answer_with_problems
+
+
+def create_app(title: str, routers: Sequence[APIRouter], **services: Any) -> FastAPI:
+    """An app that answers errors as problem documents.
+
+    `services` are put where dependencies find them (`request.app.state.<name>`); `authenticator` is one of them.
+    """
+    app = FastAPI(title=title, openapi_url=None, redirect_slashes=False)
+    for name, service in services.items():
+        setattr(app.state, name, service)
+    for router in routers:
+        app.include_router(router)
+    answer_with_problems(app)
+    return app

@@ -1,0 +1,69 @@
+"""What routes ask for: the caller, who has proven himself and may do the operation, and parsed headers."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Query, Request
+
+from shared.auth.identify import Authenticator
+from shared.auth.identity import Identity
+from shared.auth.permissions import PERMISSIONS, require
+from shared.errors import InvalidApiKey, Unauthorized
+
+MAX_PAGE: Final = 200
+
+
+def identify(request: Request) -> Identity:
+    """The identity behind the request's credential: an API key (X-API-Key, `Authorization: apikey …`) or a token.
+
+    Raises Unauthorized and its kin, or NoTenant.
+    """
+    scheme, _, credential = request.headers.get("authorization", "").strip().partition(" ")
+    api_key = request.headers.get("x-api-key") or (credential.strip() if scheme.lower() == "apikey" else "")
+    if api_key:
+        return _from_api_key(request, api_key)
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise Unauthorized("send Authorization: Bearer <access token>")
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator.from_token(credential.strip(), _asked_tenant(request))
+
+
+def _asked_tenant(request: Request) -> str | None:
+    return request.headers.get("x-tenant-id") or request.query_params.get("tenant") or None
+
+
+def _from_api_key(request: Request, key: str) -> Identity:
+    keys = getattr(request.app.state, "api_keys", None)
+    if keys is None:
+        raise InvalidApiKey()
+    identity: Identity = keys.identify(key)
+    return identity
+
+
+Caller = Annotated[Identity, Depends(identify)]
+
+
+def permitted(operation: str) -> Any:
+    """A dependency: the caller, who has the permission that the operation's row in the table wants."""
+    if operation not in PERMISSIONS:
+        raise KeyError(f"no row in the permissions table: {operation}")
+
+    def check(caller: Caller) -> Identity:
+        require(caller, operation)
+        return caller
+
+    return Depends(check)
+
+
+def service(name: str) -> Any:
+    """A dependency: what `create_app` was given under that name."""
+
+    def held(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(held)
+
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+IfMatch = Annotated[str | None, Header(alias="If-Match")]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
+PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE)]

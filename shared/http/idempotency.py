@@ -1,0 +1,107 @@
+"""`Idempotency-Key`: a request that comes again is answered again, not done again (facts: draft-ietf-httpapi).
+
+The first attempt leaves a seed, and the request makes its ids from it: an attempt after a crash, or after an answer
+that got lost, makes the same thing and not a second one.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fastapi import Response
+
+from shared.auth.identity import Identity
+from shared.errors import IdempotencyInFlight, IdempotencyMismatch, Invalid, TrafficCopError
+from shared.state.client import Argument, Redis
+from shared.state.keys import Key
+from shared.state.scripts import script
+
+_BEGIN: Final = script(__file__, "idempotency_begin")
+_FINISH: Final = script(__file__, "idempotency_finish")
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+# API Gateway gives up on a request after 30 s, Lambda kills it after 29 s.
+LOCK_MS: Final = 30_000
+KEEP_MS: Final = 86_400_000
+SEED_BYTES: Final = 16
+
+
+class Idempotency:
+    """Runs a request once for each key of a user and route; the answer is kept for 24 h."""
+
+    def __init__(self, redis: Redis, now: Callable[[], float] = time.time) -> None:
+        self._redis = redis
+        self._now = now
+
+    def once(
+        self,
+        identity: Identity,
+        route: str,
+        key: str | None,
+        payload: Mapping[str, Any],
+        work: Callable[[str], Response],
+    ) -> Response:
+        """The answer of `work(seed)`, or of the earlier request with this key; seeds are 128 random bits in hex.
+
+        Raises IdempotencyMismatch if that had another payload, IdempotencyInFlight while it runs. Without a key
+        the work is simply done.
+        """
+        seed = secrets.token_hex(SEED_BYTES)
+        if key is None:
+            return work(seed)
+        if not _KEY.fullmatch(key):
+            raise Invalid("Idempotency-Key has 1 to 255 visible ASCII characters")
+        record = identity.scope.key("idem", identity.user, route, key)
+        status, *rest = self._begin(record, payload, seed)
+        if status == "answer":
+            return _restored(rest[0])
+        if status != "run":
+            raise IdempotencyMismatch() if status == "mismatch" else IdempotencyInFlight(retry_after=1)
+        return self._run(record, lambda: work(rest[0]))
+
+    def _begin(self, record: Key, payload: Mapping[str, Any], seed: str) -> list[str]:
+        args: dict[str, Argument] = {
+            "fingerprint": _fingerprint(payload),
+            "seed": seed,
+            "now_ms": int(self._now() * 1000),
+            "lock_ms": LOCK_MS,
+            "keep_ms": KEEP_MS,
+        }
+        answer: list[str] = self._redis.run(_BEGIN, {"record": record}, args)
+        return answer
+
+    def _run(self, record: Key, work: Callable[[], Response]) -> Response:
+        try:
+            response = work()
+        except TrafficCopError as error:
+            self._finish(record, "forget" if error.status < 500 else "retry")
+            raise
+        except Exception:
+            self._finish(record, "retry")
+            raise
+        self._finish(record, "answer", _kept(response))
+        return response
+
+    def _finish(self, record: Key, outcome: str, answer: str = "") -> None:
+        self._redis.run(_FINISH, {"record": record}, {"outcome": outcome, "answer": answer}, idempotent=True)
+
+
+def _fingerprint(payload: Mapping[str, Any]) -> str:
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kept(response: Response) -> str:
+    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in response.raw_headers]
+    return json.dumps([response.status_code, headers, bytes(response.body).decode()], ensure_ascii=False)
+
+
+def _restored(text: str) -> Response:
+    status, headers, body = json.loads(text)
+    response = Response(body, status)
+    response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    response.headers["Idempotent-Replayed"] = "true"
+    return response

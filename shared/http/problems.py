@@ -1,0 +1,90 @@
+"""Errors as `application/problem+json` (RFC 9457), from the one catalogue."""
+
+import json
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from shared import errors
+from shared.errors import Internal, Invalid, TrafficCopError
+from shared.http.requests import request_id
+from shared.observe.log import log
+
+MEDIA_TYPE: Final = "application/problem+json"
+_BY_STATUS: Final[Mapping[int, type[TrafficCopError]]] = {
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.TooLarge,
+    415: errors.UnsupportedType,
+    422: errors.Invalid,
+}
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Every error that leaves the app becomes a problem document."""
+    app.add_exception_handler(TrafficCopError, _expected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _by_status)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(error: TrafficCopError, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The document: `type`, `title`, `status`, `detail`, `instance` (the request's id), `code` and the error's own."""
+    document = {
+        "type": f"urn:traffic-cop:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail or error.title,
+        "instance": instance,
+        "code": error.code,
+        **error.extra,
+    }
+    content = json.dumps(document, ensure_ascii=False, default=str).encode(errors="replace")
+    return Response(content, error.status, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
+
+
+def _headers(error: TrafficCopError) -> dict[str, str]:
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    elif error.status in (429, 503):
+        headers["Retry-After"] = "1"
+    if error.status == 401:
+        challenge = "" if error.code == "unauthorized" else ', error="invalid_token"'
+        headers["WWW-Authenticate"] = f'Bearer realm="traffic-cop"{challenge}'
+    return headers
+
+
+def _expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TrafficCopError)  # noqa: S101 (for the type checker; Starlette promises it)
+    if error.status >= 500:
+        _log(request, error)
+    return problem(error, request_id(request))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    told = [{"detail": item["msg"], "parameter": str(item["loc"][-1])} for item in error.errors()]
+    return problem(Invalid("a parameter is wrong", told), request_id(request))
+
+
+def _by_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    known = _BY_STATUS.get(error.status_code, errors.Internal)
+    return problem(known(), request_id(request), error.headers)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    _log(request, error)
+    return problem(Internal(), request_id(request))
+
+
+def _log(request: Request, error: Exception) -> None:
+    members: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+    trace = traceback.format_exception(error)
+    log(logging.ERROR, "http.failed", request_id=request_id(request), trace=trace, **members)

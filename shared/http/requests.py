@@ -1,0 +1,91 @@
+"""What a request says beyond its route: its id, its body, its preconditions."""
+
+import json
+import math
+import uuid
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, NoReturn, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from shared.errors import Invalid, TooLarge, UnsupportedType
+
+MAX_BODY_BYTES: Final = 1_048_576
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def request_id(request: Request) -> str:
+    """API Gateway's id of the request; its access log has the same."""
+    event = request.scope.get("aws.event") or {}
+    known = event.get("requestContext", {}).get("requestId") or getattr(request.state, "request_id", None)
+    request.state.request_id = known or uuid.uuid4().hex
+    return str(request.state.request_id)
+
+
+async def json_object(
+    request: Request, media_types: Sequence[str] = (JSON,), max_bytes: int = MAX_BODY_BYTES
+) -> dict[str, Any]:
+    """The body, which must be a JSON object; nothing at all counts as `{}`.
+
+    Raises UnsupportedType, TooLarge or Invalid.
+    """
+    if int(request.headers.get("content-length") or 0) > max_bytes:
+        raise TooLarge(f"a body has at most {max_bytes} bytes")
+    raw = await request.body()
+    if len(raw) > max_bytes:
+        raise TooLarge(f"a body has at most {max_bytes} bytes")
+    if not raw:
+        return {}
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media_type not in media_types:
+        raise UnsupportedType(f"send {' or '.join(media_types)}, not {media_type[:100]}")
+    return parsed_object(raw)
+
+
+def body_of(model: type[_Model], max_bytes: int = MAX_BODY_BYTES) -> Callable[[Request], Coroutine[Any, Any, _Model]]:
+    """A dependency that gives the body as `model`; put it after the caller, so that strangers learn nothing."""
+
+    async def read(request: Request) -> _Model:
+        given = await json_object(request, max_bytes=max_bytes)
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            raise Invalid("the body does not fit", [_told(item) for item in error.errors()]) from error
+
+    return read
+
+
+def parsed_object(raw: bytes) -> dict[str, Any]:
+    """JSON as RFC 8259 has it: UTF-8, finite numbers, whole characters; raises Invalid."""
+    try:
+        value = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=_finite)
+        if b"\\u" in raw:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"the body is not JSON: {str(error)[:200]}") from error
+    if not isinstance(value, dict):
+        raise Invalid("the body must be a JSON object")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is out of range")
+    return number
+
+
+def _told(item: Any) -> dict[str, Any]:
+    pointer = "#" + "".join(f"/{_escaped(str(step))}" for step in item["loc"])
+    return {"detail": item["msg"], "pointer": pointer}
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,64 @@
+"""What time does to sessions: it ends them, and a day later it removes what is left."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.sessions import changes
+from shared.sessions.model import Session, Status
+from shared.sessions.places import kept_key, live_key
+from shared.sessions.store import IndexChange, SessionStore
+from shared.state.keys import Key
+from shared.tenant.scope import TenantScope
+
+KIND: Final = "sessions"
+
+
+class SessionExpiry:
+    """Called by sweep for the tenants that have something due."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    def expire_due(self, scope: TenantScope, now_ms: int, limit: int) -> int:
+        """Ends the sessions whose time is over (each tells it once) and forgets old ones; returns how many.
+
+        At most `limit` of each kind; call again while it returns that many.
+        """
+        return self._expire(scope, now_ms, limit) + self._forget(scope, now_ms, limit)
+
+    def next_due(self, scope: TenantScope) -> int | None:
+        """The earliest time (unix ms) at which there is something to do."""
+        return self._store.next_due(scope)
+
+    def _expire(self, scope: TenantScope, now_ms: int, limit: int) -> int:
+        expired = 0
+        for session in self._due(scope, live_key(scope), now_ms, limit):
+            if session.status is not Status.ACTIVE:
+                self._store.reindex([IndexChange(live_key(scope), "remove", session.id)])
+            elif session.expires_ms > now_ms:
+                self._store.reindex(_put_off(scope, session))
+            else:
+                done, _ = self._store.change(scope, session, changes.expire(scope, session, now_ms))
+                expired += done
+        return expired
+
+    def _forget(self, scope: TenantScope, now_ms: int, limit: int) -> int:
+        forgotten = 0
+        for session in self._due(scope, kept_key(scope), now_ms, limit):
+            done, _ = self._store.change(scope, session, changes.forget(scope, session))
+            forgotten += done
+        return forgotten
+
+    def _due(self, scope: TenantScope, index: Key, now_ms: int, limit: int) -> Sequence[Session]:
+        """The sessions that an index says are due; entries without a record go."""
+        ids = self._store.due(index, now_ms, limit)
+        found = dict(zip(ids, self._store.read_many(scope, ids), strict=True))
+        orphans = [IndexChange(index, "remove", name) for name, session in found.items() if session is None]
+        self._store.reindex(orphans)
+        return [session for session in found.values() if session is not None]
+
+
+def _put_off(scope: TenantScope, session: Session) -> list[IndexChange]:
+    """Touching and patching move the end without moving the indexes: that happens here, when it matters."""
+    keys = (live_key(scope), live_key(scope, session.owner))
+    return [IndexChange(key, "add", session.id, session.expires_ms) for key in keys]

@@ -1,0 +1,146 @@
+"""What callers do with sessions: create, read, list, patch, share, touch, end, delete."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from shared.auth.identity import Identity
+from shared.errors import Conflict, NotFound, PermissionDenied, PreconditionFailed
+from shared.sessions import changes
+from shared.sessions.access import SessionAccess
+from shared.sessions.model import Access, Session, Status
+from shared.sessions.store import Change, SessionStore
+from shared.settings import Settings
+
+IfMatches = Callable[[str], bool]
+"""Whether the caller's precondition holds for an ETag."""
+
+_ATTEMPTS: Final = 16
+_FIRST_PAUSE_S: Final = 0.004
+_LONGEST_PAUSE_S: Final = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSession:
+    """What a session begins with; times in seconds. Only an admin may name another owner."""
+
+    data: Mapping[str, Any]
+    ttl_s: int
+    lifetime_s: int
+    access: Access
+    owner: str | None = None
+
+
+class Sessions:
+    """The tenant's sessions as one caller may use them."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        access: SessionAccess,
+        settings: Settings,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._settings = settings
+        self._sleep = sleep
+
+    def create(self, identity: Identity, new: NewSession, session_id: str) -> Session:
+        """A new session under an id of ours (128 random bits in hex); the same id again finds what it made."""
+        owner = new.owner or identity.user
+        if owner != identity.user and not identity.is_admin:
+            raise PermissionDenied("only an admin creates sessions of others")
+        session = self._begun(new, owner, session_id)
+        change = changes.create(identity.scope, session, session_id)
+        most, most_owned = self._settings.max_sessions_per_tenant, self._settings.max_sessions_per_user
+        if self._store.create(identity, change, most, most_owned):
+            return change.after
+        return self._access.readable(identity, session_id)
+
+    def get(self, identity: Identity, session_id: str) -> Session:
+        return self._access.readable(identity, session_id)
+
+    def patch(
+        self, identity: Identity, session_id: str, given: Mapping[str, Any], if_match: IfMatches | None
+    ) -> Session:
+        """Merges `given` into the data. Without a precondition it is merged into whatever is there by then."""
+        session = self._access.writable(identity, session_id)
+        max_bytes, now_ms = self._settings.max_session_bytes, self._store.now_ms()
+        return self._change(identity, session, lambda held: changes.patch(held, given, now_ms, max_bytes), if_match)
+
+    def share(self, identity: Identity, session_id: str, access: Access, if_match: IfMatches | None) -> Session:
+        """Replaces who else may read and write it."""
+        session = self._access.owned(identity, session_id)
+        scope, now_ms = identity.scope, self._store.now_ms()
+        return self._change(identity, session, lambda held: changes.share(scope, held, access, now_ms), if_match)
+
+    def touch(self, identity: Identity, session_id: str) -> Session:
+        """Puts off its end; nothing is written before a tenth of the idle time is over."""
+        session = self._access.writable(identity, session_id)
+        changes.require_active(session)
+        now_ms = self._store.now_ms()
+        if now_ms - session.touched_ms < session.idle_ms / 10:
+            return session
+        touched = replace(session, touched_ms=now_ms).kept()
+        if not self._store.touch(identity.scope, session, touched):
+            changes.require_active(self._access.readable(identity, session_id))
+        return touched
+
+    def end(self, identity: Identity, session_id: str, if_match: IfMatches | None) -> Session:
+        """Closes it for writing; ending what has ended changes nothing."""
+        session = self._access.owned(identity, session_id)
+        if session.status is Status.ENDED:
+            _require(if_match, session)
+            return session
+        scope, now_ms = identity.scope, self._store.now_ms()
+        return self._change(identity, session, lambda held: changes.end(scope, held, now_ms), if_match)
+
+    def delete(self, identity: Identity, session_id: str, if_match: IfMatches | None) -> None:
+        session = self._access.owned(identity, session_id)
+        self._change(identity, session, lambda held: changes.delete(identity.scope, held), if_match)
+
+    def _begun(self, new: NewSession, owner: str, session_id: str) -> Session:
+        now_ms = self._store.now_ms()
+        return Session(
+            id=session_id,
+            owner=owner,
+            data=changes.encoded_data(new.data, self._settings.max_session_bytes),
+            version=1,
+            status=Status.ACTIVE,
+            access=new.access,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            touched_ms=now_ms,
+            idle_ms=new.ttl_s * 1000,
+            last_ms=now_ms + new.lifetime_s * 1000,
+        )
+
+    def _change(
+        self,
+        identity: Identity,
+        session: Session,
+        step: Callable[[Session], Change],
+        if_match: IfMatches | None,
+    ) -> Session:
+        """Compares and sets until nobody was faster, for a bounded number of times."""
+        for attempt in range(_ATTEMPTS):
+            _require(if_match, session)
+            change = step(session)
+            done, current = self._store.change(identity.scope, session, change)
+            if current is None and change.delete:
+                return session
+            if current is None:
+                raise NotFound
+            if done:
+                return current
+            session = current.seen_at(self._store.now_ms())
+            self._sleep(random.uniform(0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)))  # noqa: S311
+        raise Conflict("others keep changing the session", retry_after=1)
+
+
+def _require(if_match: IfMatches | None, session: Session) -> None:
+    if if_match is not None and not if_match(session.etag):
+        raise PreconditionFailed(f"the session is at version {session.version}", version=session.version)
