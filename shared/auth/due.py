@@ -86,7 +86,7 @@ class DueIndex:
                 yield Due(kind, name, int(float(score)))
 
     def visit(self, entry: Due) -> int:
-        """Marks the entry as being looked at; returns the mark that `settle` wants. A crash leaves it due again soon."""
+        """Marks the entry as looked at and returns the mark for `settle`; after a crash it is due again soon."""
         mark = _even(self._now() * 1000 + _VISIT_MS)
         self._redis.call("ZADD", _key(_shard(entry.name)), mark, entry.member, idempotent=True)
         return mark

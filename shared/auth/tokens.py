@@ -1,47 +1,24 @@
 """Supabase access tokens: nothing in one is believed before every check here has passed."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import jwt
 
-from shared.errors import InvalidToken, TokenExpired, Unauthorized, Unavailable
-from shared.settings import Settings
+from shared.auth.signing_keys import ALGORITHMS, SigningKeys
+from shared.errors import InvalidToken, TokenExpired, Unauthorized
+from shared.settings import InvalidSetting, Settings
 
 Claims = dict[str, Any]
 
-_MAX_TOKEN_BYTES: Final = 16_384
-_LEEWAY_S: Final = 5
+MAX_TOKEN_BYTES: Final = 16_384
+LEEWAY_S: Final = 5
 _REQUIRED: Final = ("exp", "iat", "sub", "aud", "iss", "session_id", "role")
-_KEY_TYPES: Final = {"ES256": "EC", "RS256": "RSA"}
-# Supabase says not to keep keys longer than ten minutes.
-_JWKS_LIFE_S: Final = 600
-_JWKS_STALE_S: Final = 1_800
-_JWKS_TIMEOUT_S: Final = 2
-
-
-class _SigningKeys:
-    """The project's published keys. When they cannot be fetched, those known go on for half an hour."""
-
-    def __init__(self, url: str, now: Callable[[], float]) -> None:
-        self._client = jwt.PyJWKClient(url, lifespan=_JWKS_LIFE_S, timeout=_JWKS_TIMEOUT_S)
-        self._now = now
-        self._known: dict[str, tuple[jwt.PyJWK, float]] = {}
-
-    def find(self, kid: str) -> jwt.PyJWK:
-        """Raises InvalidToken for an unknown key, Unavailable when no key can be had."""
-        try:
-            key = self._client.get_signing_key(kid)
-        except jwt.PyJWKClientConnectionError as error:
-            known, until = self._known.get(kid, (None, 0.0))
-            if known is None or self._now() > until:
-                raise Unavailable("the project's signing keys cannot be fetched") from error
-            return known
-        except jwt.PyJWTError as error:
-            raise InvalidToken("signed by an unknown key") from error
-        self._known[kid] = (key, self._now() + _JWKS_STALE_S)
-        return key
+# They name a user's channel, keys and fields of records.
+_ID: Final = re.compile(r"[\x21-\x7e]{1,75}")
+_LATEST: Final = 2**53
 
 
 class TokenVerifier:
@@ -51,7 +28,7 @@ class TokenVerifier:
         self._issuer = f"{settings.supabase_url.rstrip('/')}/auth/v1"
         self._secret = settings.supabase_jwt_secret
         self._now = now
-        self._keys = _SigningKeys(f"{self._issuer}/.well-known/jwks.json", now)
+        self._keys = _signing_keys(self._issuer, now)
 
     def verify(self, token: str) -> Claims:
         """The claims of a good token.
@@ -60,9 +37,9 @@ class TokenVerifier:
         Unavailable when the project's keys cannot be had.
         """
         if not token:
-            raise Unauthorized("a bearer token is needed")
-        if len(token) > _MAX_TOKEN_BYTES:
-            raise InvalidToken("too long")
+            raise Unauthorized("send an access token")
+        if len(token) > MAX_TOKEN_BYTES or not token.isascii():
+            raise InvalidToken("malformed")
         claims = self._signed(token)
         self._check_time(claims)
         return claims
@@ -79,36 +56,41 @@ class TokenVerifier:
                 issuer=self._issuer,
                 options={"require": list(_REQUIRED), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise InvalidToken(_reason(error)) from error
+        except jwt.PyJWTError as error:
+            raise InvalidToken(str(error)[:100]) from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidToken("malformed") from error
         if claims["role"] != "authenticated":
             raise InvalidToken("not a signed-in user's token")
-        if not all(isinstance(claims[name], str) and claims[name] for name in ("sub", "session_id")):
-            raise InvalidToken("sub and session_id must be text")
+        if not all(isinstance(claims[name], str) and _ID.fullmatch(claims[name]) for name in ("sub", "session_id")):
+            raise InvalidToken("sub and session_id must be ids")
         return claims
 
     def _key(self, header: dict[str, Any]) -> tuple[Any, str]:
+        """The key and the one algorithm that goes with it; what the header says of either is only a question."""
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm == "HS256" and self._secret:
             return self._secret, "HS256"
-        if algorithm not in _KEY_TYPES or not isinstance(kid, str):
+        if algorithm not in ALGORITHMS or not isinstance(kid, str):
             raise InvalidToken("signed in a way this project does not use")
         key = self._keys.find(kid)
-        if key.key_type != _KEY_TYPES[algorithm]:
+        if key.algorithm_name != algorithm:
             raise InvalidToken("the algorithm does not fit the key")
         return key, algorithm
 
     def _check_time(self, claims: Claims) -> None:
         moments = [claims["exp"], claims["iat"], claims.get("nbf", 0)]
-        if not all(isinstance(moment, int | float) and not isinstance(moment, bool) for moment in moments):
-            raise InvalidToken("times must be numbers")
+        if not all(type(moment) in (int, float) and 0 <= moment < _LATEST for moment in moments):
+            raise InvalidToken("times must be unix seconds")
         now = self._now()
-        if max(moments[1:]) > now + _LEEWAY_S:
+        if max(moments[1:]) > now + LEEWAY_S:
             raise InvalidToken("not valid yet")
-        if claims["exp"] <= now - _LEEWAY_S:
+        if claims["exp"] <= now - LEEWAY_S:
             raise TokenExpired("the token has expired")
 
 
-def _reason(error: Exception) -> str:
-    """What PyJWT says, in words that give nothing away."""
-    return "malformed" if isinstance(error, ValueError | TypeError) else str(error)[:100]
+def _signing_keys(issuer: str, now: Callable[[], float]) -> SigningKeys:
+    try:
+        return SigningKeys(f"{issuer}/.well-known/jwks.json", now)
+    except jwt.PyJWTError as error:
+        raise InvalidSetting("SUPABASE_URL must be the project's http(s) address") from error
