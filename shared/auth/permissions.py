@@ -1,7 +1,7 @@
 """The one table of who may do what: operation → permission. An operation without a row may be done by nobody.
 
-HTTP routes are named `<function>.<what they do>`, commands of the client protocol `protocol.<command>`, methods of the
-server API `api.<method>`. What a caller may do it to (his own things, shared ones) is decided by the store.
+Routes are named `<thing>.<what is done>`, commands of the client protocol `protocol.<command>`, methods of the server
+API `api.<method>`. What a caller may do it to (his own things, shared ones) is decided by the store.
 """
 
 from typing import Final
@@ -12,22 +12,22 @@ from shared.errors import PermissionDenied
 _READ, _WRITE, _EXECUTE, _ADMIN = Permission.READ, Permission.WRITE, Permission.EXECUTE, Permission.ADMIN
 
 PERMISSIONS: Final[dict[str, Permission]] = {
-    "session.create": _WRITE,
-    "session.list": _READ,
-    "session.get": _READ,
-    "session.patch": _WRITE,
-    "session.touch": _WRITE,
-    "session.end": _WRITE,
-    "session.delete": _WRITE,
-    "session.connections": _READ,
+    "sessions.create": _WRITE,
+    "sessions.list": _READ,
+    "sessions.read": _READ,
+    "sessions.update": _WRITE,
+    "sessions.touch": _WRITE,
+    "sessions.end": _WRITE,
+    "sessions.delete": _WRITE,
+    "sessions.connections": _READ,
     "file.create": _WRITE,
     "file.list": _READ,
     "file.get": _READ,
     "file.complete": _WRITE,
     "file.parse": _EXECUTE,
     "file.delete": _WRITE,
-    "channel.connections": _ADMIN,
-    "channel.close": _ADMIN,
+    "connections.list": _ADMIN,
+    "connections.close": _ADMIN,
     "protocol.subscribe": _READ,
     "protocol.sub_refresh": _READ,
     "protocol.unsubscribe": _READ,
