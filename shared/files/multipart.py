@@ -34,7 +34,7 @@ def parts(bucket: Bucket, key: str, upload_id: str) -> list[Part] | None:
         if reply.status == 404:
             return None
         found += _parts_of(accepted(reply).body)
-        page = answer_of(reply, "ListPartsResult")
+        page = texts_of(parsed(reply.body))
         if page.get("IsTruncated") != "true":
             return found
         marker = page["NextPartNumberMarker"]
