@@ -2,15 +2,21 @@
 
 from typing import Any
 
-from shared.auth.identify import Authenticator
-
 from functions.message.commands import Commands
 from functions.message.frames import answer
+from shared.auth.identify import Authenticator
+from shared.files.access import FileAccess
+from shared.files.store import FileStore
 from shared.realtime.realtime import Realtime
+from shared.sessions.access import SessionAccess
+from shared.sessions.store import SessionStore
 from shared.settings import settings
 
 realtime = Realtime.from_settings(settings())
-commands = Commands(realtime, Authenticator(settings()), {})
+sessions = SessionAccess(SessionStore(realtime.redis, realtime.due, realtime.delivery))
+files = FileAccess(FileStore(realtime.redis, realtime.due, realtime.delivery), sessions.may_read)
+may_read = {"session": sessions.may_read, "file": files.may_read}
+commands = Commands(realtime, Authenticator(settings()), may_read)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
