@@ -72,7 +72,7 @@ class Session:
     idle_ms: int
     last_ms: int
     kept_ms: int = 0
-    stored_version: int = 0
+    stored_version: int = field(default=0, compare=False)
 
     @property
     def expires_ms(self) -> int:
