@@ -25,11 +25,11 @@ def service() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def built(service: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
-    """Every function of serverless.yml, built as `osls package` does it, but into a folder of the tests."""
-    target = tmp_path_factory.mktemp("zips")
+def built(service: dict[str, Any]) -> dict[str, Built]:
+    """Every function of serverless.yml, built as `osls package` does it; artifacts are below REPOSITORY."""
     functions = [
-        Function(name, declared["handler"], target / f"{name}.zip") for name, declared in service["functions"].items()
+        Function(name, declared["handler"], Path(declared["package"]["artifact"]))
+        for name, declared in service["functions"].items()
     ]
     cache = REPOSITORY / ".build"
     cache.mkdir(exist_ok=True)

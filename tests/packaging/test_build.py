@@ -49,9 +49,32 @@ def test_building_again_from_scratch_gives_the_same_bytes(tree: MakeTree, wheel:
     _lock(root, wheel("needed"))
     _build(root, "first").close()
     first = (root / HELLO.artifact).read_bytes()
+    (root / HELLO.artifact).unlink()
     (root / "functions/hello/handler.py").touch()
     _build(root, "second").close()
     assert (root / HELLO.artifact).read_bytes() == first
+
+
+def test_a_zip_is_written_again_only_when_something_in_it_changed(tree: MakeTree, wheel: MakeWheel) -> None:
+    root = tree(FILES)
+    _lock(root, wheel("needed"))
+    _build(root).close()
+    written = (root / HELLO.artifact).stat().st_ino
+    (root / "shared/unused.py").write_text("changed = 1")
+    _build(root).close()
+    assert (root / HELLO.artifact).stat().st_ino == written
+    (root / "shared/used.py").write_text("changed = 1")
+    with _build(root) as archive:
+        assert archive.read("shared/used.py") == b"changed = 1"
+
+
+def test_a_broken_zip_is_written_again(tree: MakeTree, wheel: MakeWheel) -> None:
+    root = tree(FILES)
+    _lock(root, wheel("needed"))
+    (root / "out").mkdir()
+    (root / HELLO.artifact).write_bytes(b"half a zip")
+    with _build(root) as archive:
+        assert archive.testzip() is None
 
 
 def test_a_second_build_installs_nothing(tree: MakeTree, wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch) -> None:
