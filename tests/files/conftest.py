@@ -37,6 +37,7 @@ class Desk:
     settings: Settings
     scope: TenantScope
     http: httpx.Client
+    sent: RecordingConnections
     readers: set[tuple[str, str]] = field(default_factory=set)
 
     @cached_property
@@ -87,7 +88,7 @@ def desk(upstash: ThreadedUpstash, aws: ThreadedAws, monkeypatch: pytest.MonkeyP
             aws_endpoint_url_s3=aws.s3_url,
             aws_region=aws.region,
         )
-        desk = Desk(settings, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), http)
+        desk = Desk(settings, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), http, sent)
         yield desk
         desk.filing.bucket.close()
         desk.filing.realtime.redis.close()
