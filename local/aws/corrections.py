@@ -1,11 +1,14 @@
 """Corrects moto's answers where they differ from S3's, and its ways where a header helps."""
 
+import re
 from typing import Final
 
 from local.aws.checksums import announced_checksums
 from local.aws.requests import S3Request
 from local.aws.upstream import Answer
 
+_REQUEST_ID: Final = re.compile(rb"<RequestId>[^<]*</RequestId>")
+_HOST_ID: Final = re.compile(rb"<HostId>[^<]*</HostId>")
 _NEVER_ANSWERED: Final = ("x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm")
 
 
@@ -25,6 +28,13 @@ def recompute_composite_checksum(request: S3Request, source: Answer) -> None:
         return
     for algorithm in announced_checksums(source.headers):
         request.headers.setdefault("x-amz-checksum-algorithm", algorithm.upper())
+
+
+def name_request(answer: Answer, request_id: str, host_id: str) -> None:
+    """The same ids in moto's error document as in the headers."""
+    if not answer.ok and isinstance(answer.body, bytes):
+        body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), answer.body)
+        answer.body = _HOST_ID.sub(f"<HostId>{host_id}</HostId>".encode(), body)
 
 
 def _mark_composite(answer: Answer) -> None:

@@ -67,6 +67,7 @@ class Gate:
         answer.headers["x-amz-request-id"] = exchange.request_id
         answer.headers["x-amz-id-2"] = exchange.host_id
         answer.headers["server"] = "AmazonS3"
+        corrections.name_request(answer, exchange.request_id, exchange.host_id)
         return await _send(incoming, answer)
 
     async def _answered(self, exchange: _Exchange) -> Answer:

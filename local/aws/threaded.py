@@ -29,8 +29,8 @@ class ThreadedAws:
         self.server = LocalAws(session_token=session_token, on_object_event=self._collect, now=now)
         self._data_dir = data_dir
         self._arrived = threading.Condition()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="local-aws", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread
 
     @property
     def s3_url(self) -> str:
@@ -69,15 +69,16 @@ class ThreadedAws:
         import boto3
         from botocore.config import Config
 
-        url = self.s3_url if service == "s3" else self.sqs_url
-        keys = {
+        usual = {
+            "endpoint_url": self.s3_url if service == "s3" else self.sqs_url,
+            "region_name": self.region,
             "aws_access_key_id": self.access_key,
             "aws_secret_access_key": self.secret_key,
             "aws_session_token": self.session_token or None,
             # Without it boto3 presigns by the old version 2, which S3 refuses for buckets made since 2020.
             "config": Config(signature_version="s3v4") if service == "s3" else None,
         }
-        return boto3.client(service, endpoint_url=url, region_name=self.region, **{**keys, **options})  # type: ignore[call-overload]
+        return boto3.client(service, **{**usual, **options})  # type: ignore[call-overload]
 
     def events_of(self, bucket: str, count: int = 1, timeout: float = 10) -> list[Record]:
         """The records of one bucket, once there are at least `count`; fails after `timeout` seconds."""
@@ -91,6 +92,8 @@ class ThreadedAws:
             return found()
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="local-aws", daemon=True)
         self._thread.start()
         self._run(self.server.start(data_dir=self._data_dir))
         return self

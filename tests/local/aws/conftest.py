@@ -1,5 +1,6 @@
 """One S3 and SQS for all tests here; each test has a bucket of its own."""
 
+import time
 from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING
@@ -39,3 +40,20 @@ def bucket(s3: "S3Client") -> str:
 def http() -> Iterator[httpx.Client]:
     with httpx.Client(timeout=30) as client:
         yield client
+
+
+class ServerClock:
+    """The gate's clock, `ahead` seconds of ours."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock(aws: ThreadedAws) -> Iterator[ServerClock]:
+    aws.now = moved = ServerClock()
+    yield moved
+    aws.now = time.time
