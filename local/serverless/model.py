@@ -60,6 +60,7 @@ class Function:
 
     name: str
     full_name: str
+    arn: str
     handler: str
     timeout: int = 6
     memory: int = 1024

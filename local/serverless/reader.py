@@ -85,6 +85,7 @@ class _Reader:
         return Function(
             name=name,
             full_name=self._full_name(name),
+            arn=self._intrinsics.resolve({"Fn::GetAtt": [logical_id(name), "Arn"]}, where),
             handler=declared["handler"],
             timeout=as_int(declared.get("timeout", provider.get("timeout", 6)), f"{where}.timeout"),
             memory=as_int(
