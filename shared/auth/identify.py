@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from shared.auth.identity import Identity, Permission
 from shared.auth.tokens import Claims, TokenVerifier
-from shared.errors import InvalidToken, NoTenant
-from shared.settings import Settings
+from shared.errors import NoTenant
+from shared.settings import InvalidSetting, Settings
 from shared.tenant.scope import SCOPE_SEAL, TenantScope, is_tenant_id
 
 _HOOK_HINT: Final = "README, 'Tenants and permissions in the token', shows the access token hook that adds it"
@@ -18,6 +18,7 @@ class Authenticator:
     """Makes identities; nothing else in the project does."""
 
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        _check(settings)
         self._settings = settings
         self._verifier = TokenVerifier(settings, now)
 
@@ -40,7 +41,7 @@ class Authenticator:
 
     def _membership(self, claims: Claims, asked: str | None) -> tuple[str, Iterable[Any]]:
         several = claim(claims, self._settings.tenants_claim)
-        if isinstance(several, Mapping) and several:
+        if several:
             return _chosen(several, asked)
         only = claim(claims, self._settings.tenant_claim)
         granted = claim(claims, self._settings.permissions_claim)
@@ -49,10 +50,19 @@ class Authenticator:
         if only is None:
             raise NoTenant(f"the token names no tenant: {_HOOK_HINT}")
         if not is_tenant_id(only):
-            raise InvalidToken("the token's tenant is not a tenant id")
+            raise NoTenant(f"the token's tenant is not a tenant id: {_HOOK_HINT}")
         if asked is not None and asked != only:
             raise NoTenant("the token's user is not a member of that tenant")
         return only, granted if isinstance(granted, list) else ()
+
+
+def _check(settings: Settings) -> None:
+    """What users can write must not be pointed at, and a default tenant must be one."""
+    for path in (settings.tenant_claim, settings.permissions_claim, settings.tenants_claim):
+        if _USER_WRITABLE in path.split("."):
+            raise InvalidSetting(f"{path!r}: users can write their {_USER_WRITABLE}")
+    if settings.default_tenant and not is_tenant_id(settings.default_tenant):
+        raise InvalidSetting("DEFAULT_TENANT must be 1 to 64 of A-Z a-z 0-9 _ -")
 
 
 def claim(claims: Claims, path: str) -> Any:
@@ -72,7 +82,9 @@ def permissions_from(granted: Iterable[Any]) -> frozenset[Permission]:
     return frozenset(known[name] for name in names if name in known)
 
 
-def _chosen(several: Mapping[Any, Any], asked: str | None) -> tuple[str, Iterable[Any]]:
+def _chosen(several: Any, asked: str | None) -> tuple[str, Iterable[Any]]:
+    if not isinstance(several, Mapping):
+        raise NoTenant(f"the token's tenants must be an object of tenant and permissions: {_HOOK_HINT}")
     if asked is None and len(several) > 1:
         raise NoTenant("the user has several tenants: choose one with X-Tenant-Id or the query parameter tenant")
     chosen = asked if asked is not None else next(iter(several))

@@ -7,8 +7,8 @@ import pytest
 from local.issuer import ThreadedIssuer
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Identity, Permission
-from shared.errors import InvalidToken, NoTenant
-from shared.settings import Settings
+from shared.errors import NoTenant
+from shared.settings import InvalidSetting, Settings
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
 
 
@@ -51,9 +51,54 @@ def test_a_single_membership_needs_no_choice(issuer: ThreadedIssuer) -> None:
 def test_what_the_user_can_write_is_never_believed(issuer: ThreadedIssuer) -> None:
     with pytest.raises(NoTenant):
         identified(issuer, app_metadata={}, user_metadata={"tenant_id": "globex", "permissions": ["admin"]})
-    pointed = {"tenant_claim": "user_metadata.tenant_id"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tenant_claim": "user_metadata.tenant_id"},
+        {"permissions_claim": "user_metadata"},
+        {"tenants_claim": "user_metadata.tenants"},
+        {"default_tenant": "a b"},
+        {"default_tenant": "a:b"},
+    ],
+)
+def test_settings_that_open_the_door_are_refused(settings: dict[str, str]) -> None:
+    with pytest.raises(InvalidSetting):
+        Authenticator(Settings(supabase_url="https://project.supabase.co", **settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tenants", [["acme"], "acme", 7, True])
+def test_memberships_of_another_shape_do_not_fall_back_to_anything(issuer: ThreadedIssuer, tenants: object) -> None:
     with pytest.raises(NoTenant):
-        identified(issuer, settings=pointed, app_metadata={}, user_metadata={"tenant_id": "globex"})
+        identified(issuer, settings={"default_tenant": "only"}, app_metadata={"tenants": tenants, **ONE})
+
+
+@pytest.mark.parametrize("tenant", ["a b", "", "{t}"])
+def test_a_membership_that_is_no_tenant_id_is_refused(issuer: ThreadedIssuer, tenant: str) -> None:
+    with pytest.raises(NoTenant):
+        identified(issuer, tenant, app_metadata={"tenants": {tenant: ["admin"], "acme": ["read"]}})
+
+
+def test_the_default_tenant_is_for_users_without_one_only(issuer: ThreadedIssuer) -> None:
+    default = {"default_tenant": "only", "default_permissions": "admin"}
+    assert not identified(issuer, settings=default, app_metadata=ONE).is_admin
+    assert identified(issuer, settings=default, app_metadata={"tenant_id": "acme"}).permissions == frozenset()
+    with pytest.raises(NoTenant):
+        identified(issuer, "acme", settings=default, app_metadata={})
+
+
+def test_an_identity_says_all_that_its_token_says(issuer: ThreadedIssuer) -> None:
+    identity = identified(issuer, sub="u1", session_id="s1", iat=1_700_000_000, exp=4_000_000_000, app_metadata=ONE)
+    assert (identity.user, identity.session, identity.source) == ("u1", "s1", "token")
+    assert (identity.issued_at, identity.expires_at) == (1_700_000_000, 4_000_000_000)
+
+
+def test_no_permission_implies_another_but_admin_all(issuer: ThreadedIssuer) -> None:
+    writer = identified(issuer, app_metadata={"tenant_id": "acme", "permissions": ["write"]})
+    admin = identified(issuer, app_metadata={"tenant_id": "acme", "permissions": ["admin"]})
+    assert [writer.allows(permission) for permission in Permission] == [False, True, False, False]
+    assert all(admin.allows(permission) for permission in Permission)
 
 
 def test_claims_made_by_a_hook(issuer: ThreadedIssuer) -> None:
@@ -78,7 +123,7 @@ def test_single_tenant_apps_have_a_default(issuer: ThreadedIssuer) -> None:
 
 @pytest.mark.parametrize("tenant", ["a b", "a:b", "{t}", "", "x" * 65, 7, ["acme"], "ac\nme"])
 def test_a_tenant_that_is_no_tenant_id_is_refused(issuer: ThreadedIssuer, tenant: object) -> None:
-    with pytest.raises((InvalidToken, NoTenant)):
+    with pytest.raises(NoTenant):
         identified(issuer, app_metadata={"tenant_id": tenant, "permissions": ["admin"]})
 
 
