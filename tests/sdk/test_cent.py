@@ -89,7 +89,7 @@ def test_presence_and_disconnect(stack: Stack, cent: Cent, channel: str) -> None
 
 def test_a_batch_runs_each(cent: Cent, channel: str) -> None:
     commands = [PublishRequest(channel=channel, data=1), PresenceStatsRequest(channel=channel)]
-    replies = cent.batch(BatchRequest(commands=commands)).replies
+    replies = cent.batch(BatchRequest(requests=commands)).replies
     assert len(replies) == 2
 
 

@@ -52,13 +52,13 @@ class Client:
     def id(self) -> str:
         return str(self.connected["client"])
 
-    def send(self, method: str, **params: Any) -> int:
+    def send(self, method: str, /, **params: Any) -> int:
         """Sends a command without waiting; returns its id."""
         command_id = next(self._ids)
         self.socket.send(json.dumps({"id": command_id, method: params}))
         return command_id
 
-    def call(self, method: str, *, within_s: float = 20.0, **params: Any) -> dict[str, Any]:
+    def call(self, method: str, /, *, within_s: float = 20.0, **params: Any) -> dict[str, Any]:
         """The reply's result. Raises Refused for an error reply, TimeoutError without one."""
         return self.reply(self.send(method, **params), method, within_s)
 
