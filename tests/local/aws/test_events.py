@@ -2,12 +2,16 @@
 
 import asyncio
 import re
+from collections.abc import Callable, Iterator
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import httpx
+import pytest
 
 from local.aws import ThreadedAws
+from local.aws.events import OnObjectEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -104,19 +108,29 @@ def test_of_many_conditional_puts_one_wins(aws: ThreadedAws, s3: "S3Client", htt
     assert len(aws.events_of(bucket)) == 1
 
 
-def test_a_listener_may_be_a_coroutine_function_and_may_fail() -> None:
-    seen: list[str] = []
+@pytest.fixture
+def listener(aws: ThreadedAws) -> Iterator[Callable[[OnObjectEvent], None]]:
+    """Sets another listener for the time of one test."""
+    before = aws.server.on_object_event
+
+    def listen(new: OnObjectEvent) -> None:
+        aws.server.on_object_event = new
+
+    yield listen
+    aws.server.on_object_event = before
+
+
+def test_a_listener_may_be_a_coroutine_function_and_may_fail(
+    s3: "S3Client", bucket: str, listener: Callable[[OnObjectEvent], None]
+) -> None:
+    seen: Queue[str] = Queue()
 
     async def listen(records: list[dict[str, Any]]) -> None:
         await asyncio.sleep(0)
-        seen.append(records[0]["s3"]["object"]["key"])
+        seen.put(records[0]["s3"]["object"]["key"])
         raise RuntimeError("the listener's own trouble")
 
-    with ThreadedAws() as aws:
-        aws.server.on_object_event = listen
-        s3 = aws.client("s3")
-        s3.create_bucket(Bucket="bucket")
-        s3.put_object(Bucket="bucket", Key="a", Body=b"")
-        s3.put_object(Bucket="bucket", Key="b", Body=b"")
-        s3.close()
-    assert seen == ["a", "b"]
+    listener(listen)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"")
+    s3.put_object(Bucket=bucket, Key="b", Body=b"")
+    assert [seen.get(timeout=10), seen.get(timeout=10)] == ["a", "b"]

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 
 from local.aws import ThreadedAws
@@ -143,17 +142,3 @@ def test_conditional_writes_and_deletes_hold(s3: "S3Client", bucket: str) -> Non
 def test_a_key_beyond_a_kilobyte_is_refused(s3: "S3Client", bucket: str) -> None:
     with refused(400, "KeyTooLongError"):
         s3.put_object(Bucket=bucket, Key="é" * 513, Body=b"")
-
-
-def test_the_session_token_of_a_role_is_required() -> None:
-    with ThreadedAws(session_token="issued") as aws:
-        role = aws.client("s3")
-        role.create_bucket(Bucket="bucket")
-        url = role.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "a"})
-        assert "X-Amz-Security-Token=issued" in url
-        assert httpx.put(url, content=b"x").status_code == 200
-        thief = aws.client("s3", aws_session_token=None, config=Config(signature_version="s3v4"))
-        with refused(400, "InvalidToken"):
-            thief.list_objects_v2(Bucket="bucket")
-        role.close()
-        thief.close()

@@ -12,6 +12,9 @@ from local.aws import ThreadedAws
 
 def test_objects_and_open_uploads_survive_a_restart(tmp_path: Path) -> None:
     with ThreadedAws(data_dir=tmp_path) as aws:
+        pid = aws.server.moto_pid
+        assert pid is not None
+        assert _runs(pid)
         s3 = aws.client("s3")
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="a", Body=b"abc", ContentType="text/csv", Tagging="k=v")
@@ -20,6 +23,7 @@ def test_objects_and_open_uploads_survive_a_restart(tmp_path: Path) -> None:
         part = s3.upload_part(**where, PartNumber=1, Body=b"abc")
         before = s3.head_object(Bucket="bucket", Key="a"), s3.list_multipart_uploads(Bucket="bucket")
         s3.close()
+    assert not _runs(pid)
     with ThreadedAws(data_dir=tmp_path) as aws:
         s3 = aws.client("s3")
         after = s3.head_object(Bucket="bucket", Key="a"), s3.list_multipart_uploads(Bucket="bucket")
@@ -31,14 +35,6 @@ def test_objects_and_open_uploads_survive_a_restart(tmp_path: Path) -> None:
         s3.complete_multipart_upload(**where, MultipartUpload=chosen)
         assert s3.get_object(Bucket="bucket", Key="m")["Body"].read() == b"abc"
         s3.close()
-
-
-def test_without_a_data_directory_nothing_survives_and_nothing_is_left_running() -> None:
-    with ThreadedAws() as aws:
-        pid = aws.server.moto_pid
-        assert pid is not None
-        assert _runs(pid)
-    assert not _runs(pid)
 
 
 def test_moto_ends_when_its_parent_is_killed() -> None:
