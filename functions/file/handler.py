@@ -16,12 +16,14 @@ from shared.settings import settings
 realtime = Realtime.from_settings(settings())
 session_access = SessionAccess(SessionStore(realtime.redis, realtime.due, realtime.delivery))
 
+filing = Filing(realtime, session_access.may_read)
+
 app = create_app(
     "Traffic Cop: files",
     [router],
     authenticator=Authenticator(settings()),
     api_keys=ApiKeys(realtime.redis),
-    filing=Filing(realtime, session_access.may_read),
+    filing=filing,
     cursors=Cursors.from_settings(settings()),
     idempotency=Idempotency(realtime.redis),
 )

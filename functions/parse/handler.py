@@ -3,14 +3,14 @@
 from typing import Any
 
 from shared.auth.internal import scope_of
-
 from shared.files.arrivals import Arrivals, arrivals_in
 from shared.files.filing import Filing
 from shared.observe.log import failed
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
 
-arrivals = Arrivals(Filing(Realtime.from_settings(settings())))
+filing = Filing(Realtime.from_settings(settings()))
+arrivals = Arrivals(filing)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.auth.identity import Identity
+from shared.auth.identity import Identity, Permission
 from shared.errors import NotFound, PermissionDenied
 from shared.files.model import File
 from shared.files.store import FileStore
@@ -32,7 +32,9 @@ class FileAccess:
         return file
 
     def may_read(self, identity: Identity, file_id: str) -> bool:
-        """Whether the caller may subscribe to `file:<id>`."""
+        """Whether the caller may subscribe to `file:<id>`; InvalidToken for a revoked token."""
+        if not identity.allows(Permission.READ):
+            return False
         try:
             self.readable(identity, file_id)
         except NotFound:

@@ -6,8 +6,7 @@ mean.
 
 from typing import Any, Final
 
-from shared.files.model import File, Parse, ParseStatus, Status, changed
-from shared.files.objects import StoredObject
+from shared.files.model import File, Parse, ParseStatus, Status, StoredObject, changed
 
 _MINUTE_MS: Final = 60_000
 # Somebody must look again when a step takes longer than its function may run.

@@ -5,6 +5,7 @@ parse:  pending → running → ready | failed | unsupported | limited
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -32,6 +33,16 @@ class ParseStatus(StrEnum):
     FAILED = "failed"
     UNSUPPORTED = "unsupported"
     LIMITED = "limited"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What HEAD tells: `etag` without quotes, `size` in bytes, `sha256` in hex (empty: not known to S3)."""
+
+    etag: str
+    size: int
+    content_type: str
+    sha256: str
 
 
 class Parse(msgspec.Struct, frozen=True, omit_defaults=True):

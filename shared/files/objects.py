@@ -3,7 +3,6 @@
 import base64
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -12,6 +11,7 @@ from shared.aws.credentials import Credentials
 from shared.aws.http import HttpClient, Reply
 from shared.aws.sigv4 import Signer, sha256_hex
 from shared.errors import Internal, Unavailable
+from shared.files.model import StoredObject
 from shared.settings import Settings
 
 # A copy of 1 GiB within S3 takes tens of seconds and answers at its end.
@@ -21,16 +21,6 @@ _EMPTY = sha256_hex(b"")
 
 class ObjectChanged(Exception):
     """The object is not the one that was looked at before: gone, or other bytes."""
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """What HEAD tells: `etag` without quotes, `size` in bytes, `sha256` in hex (empty: not known to S3)."""
-
-    etag: str
-    size: int
-    content_type: str
-    sha256: str
 
 
 class Bucket:

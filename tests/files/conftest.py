@@ -53,7 +53,7 @@ class Desk:
     def upload(self, content: bytes, name: str = "data.csv", **members: object) -> File:
         """Promises a file and puts its content into S3, as a client does."""
         new = NewFile(**{"name": name, "content_type": "text/csv", "size": len(content), **members})  # type: ignore[arg-type]
-        file, request = self.filing.uploads.create(self.identity(), new, secrets.token_hex(16))
+        file, request = self.filing.uploads.create(self.identity(), new, self.new_id())
         answer = self.http.put(request["url"], headers=request["headers"], content=content)
         assert answer.status_code == 200, answer.text
         return file
@@ -64,6 +64,20 @@ class Desk:
         held = self.filing.store.load(self.scope, file.id)
         assert held is not None
         return held
+
+    def arrive_elsewhere(self, file: File) -> None:
+        """The same in a Lambda environment of its own."""
+        other = Desk(self.settings, self.scope, self.http, self.sent, self.readers)
+        other.arrive(file)
+        other.close()
+
+    def close(self) -> None:
+        self.filing.bucket.close()
+        self.filing.realtime.redis.close()
+
+    @staticmethod
+    def new_id() -> str:
+        return secrets.token_hex(16)
 
     def events(self, channel: str) -> list[str]:
         """Types of the events in a channel's log."""
@@ -90,5 +104,4 @@ def desk(upstash: ThreadedUpstash, aws: ThreadedAws, monkeypatch: pytest.MonkeyP
         )
         desk = Desk(settings, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), http, sent)
         yield desk
-        desk.filing.bucket.close()
-        desk.filing.realtime.redis.close()
+        desk.close()

@@ -4,8 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.files import life
-from shared.files.model import File, Parse, ParseStatus, Status
-from shared.files.objects import StoredObject
+from shared.files.model import File, Parse, ParseStatus, Status, StoredObject
 
 NOW = 1_800_000_000_000
 PENDING = File("f" * 32, "a.csv", "text/csv", 10, "ann", NOW, NOW, NOW + 60_000, sha256="ab" * 32)

@@ -1,0 +1,355 @@
+"""`/sessions` over HTTP with real tokens and a real Redis, called as API Gateway calls it."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from functions.session.routes import router
+from local.issuer import ThreadedIssuer
+from local.redis import ThreadedUpstash
+from shared.auth.api_keys import ApiKeys
+from shared.auth.identify import Authenticator
+from shared.auth.identity import Permission
+from shared.http.app import create_app
+from shared.http.idempotency import Idempotency
+from shared.http.lambda_handler import lambda_handler
+from shared.http.pagination import Cursors
+from shared.settings import Settings
+from tests.functions.http_events import FunctionClient
+from tests.realtime.conftest import World
+from tests.sessions.conftest import Team, sent, team
+from tests.support.connections import RecordingConnections
+
+__all__ = ["sent", "team"]
+MERGE_PATCH = {"content-type": "application/merge-patch+json"}
+
+
+@dataclass
+class Site:
+    """The session function and its clients; the tenant is the team's."""
+
+    app: FastAPI
+    client: FunctionClient
+    team: Team
+    issuer: ThreadedIssuer
+    api_keys: ApiKeys
+
+    def token(self, user: str = "ann", *permissions: str, tenant: str = "") -> str:
+        granted = list(permissions or ("read", "write"))
+        metadata = {"tenant_id": tenant or self.team.scope.label, "permissions": granted}
+        return self.issuer.mint(sub=user, app_metadata=metadata)
+
+    def call(self, method: str, path: str, body: Any = None, *, user: str = "ann", **headers: str) -> httpx.Response:
+        sent_headers = {"authorization": f"Bearer {self.token(user)}"}
+        sent_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.request(method, path, headers=sent_headers, json=body)
+
+    def create(self, user: str = "ann", **members: Any) -> dict[str, Any]:
+        answer = self.call("POST", "/sessions", members, user=user)
+        assert answer.status_code == 201, answer.text
+        session: dict[str, Any] = answer.json()
+        return session
+
+
+@pytest.fixture
+def site(team: Team, issuer: ThreadedIssuer) -> Site:
+    redis = team.realtime.redis
+    api_keys = ApiKeys(redis)
+    app = create_app(
+        "sessions",
+        [router],
+        authenticator=Authenticator(Settings(supabase_url=issuer.url)),
+        api_keys=api_keys,
+        sessions=team.sessions,
+        lists=team.lists,
+        idempotency=Idempotency(redis),
+        cursors=Cursors("secret"),
+        channels=team.realtime.channels,
+    )
+    return Site(app, FunctionClient(lambda_handler(app)), team, issuer, api_keys)
+
+
+def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem document, checked for form."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = answer.json()
+    assert document.keys() >= {"type", "title", "status", "detail", "instance", "code"}
+    assert (document["status"], document["code"]) == (status, code)
+    assert document["type"].endswith(code)
+    return document
+
+
+def test_a_session_is_created_with_its_place_and_tag(site: Site) -> None:
+    answer = site.call("POST", "/sessions", {"data": {"step": 1}, "ttl_seconds": 3600})
+    session = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/sessions/{session['id']}"
+    assert answer.headers["etag"] == '"1"'
+    assert (session["owner"], session["data"], session["version"]) == ("ann", {"step": 1}, 1)
+    assert site.call("GET", f"/sessions/{session['id']}").json() == session
+
+
+def test_a_session_needs_no_members_at_all(site: Site) -> None:
+    assert site.create()["data"] == {}
+    assert site.call("POST", "/sessions").json()["data"] == {}
+
+
+def test_get_answers_304_to_who_has_this_version(site: Site) -> None:
+    path = f"/sessions/{site.create()['id']}"
+    for tag in ('"1"', 'W/"1"', '"0", "1"', "*"):
+        answer = site.call("GET", path, if_none_match=tag)
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", '"1"')
+    assert site.call("GET", path, if_none_match='"2"').status_code == 200
+
+
+@pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json"])
+def test_patch_merges_into_data(site: Site, media_type: str) -> None:
+    path = f"/sessions/{site.create(data={'a': 1, 'b': {'c': 2}})['id']}"
+    answer = site.call("PATCH", path, {"a": None, "b": {"d": 3}}, content_type=media_type)
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
+    assert answer.json()["data"] == {"b": {"c": 2, "d": 3}}
+
+
+def test_patch_with_a_stale_tag_is_412_and_with_the_right_one_works(site: Site) -> None:
+    path = f"/sessions/{site.create()['id']}"
+    assert site.call("PATCH", path, {"a": 1}, if_match='"1"').status_code == 200
+    assert problem_of(site.call("PATCH", path, {"a": 2}, if_match='"1"'), 412, "precondition-failed")["version"] == 2
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/sessions/{id}"])
+@pytest.mark.parametrize(
+    ("content", "media_type", "status", "code"),
+    [
+        (b"not json", "application/json", 422, "invalid"),
+        (b'{"a":', "application/json", 422, "invalid"),
+        (b'{"a":NaN}', "application/json", 422, "invalid"),
+        (b'{"a":1e999}', "application/json", 422, "invalid"),
+        (b'{"a":"\\ud800"}', "application/json", 422, "invalid"),
+        (b'{"a":"\xff"}', "application/json", 422, "invalid"),
+        (b"[1]", "application/json", 422, "invalid"),
+        (b'"x"', "application/json", 422, "invalid"),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "application/json", 422, "invalid"),
+        (b"a=1", "application/x-www-form-urlencoded", 415, "unsupported-type"),
+        (b"<a/>", "text/xml", 415, "unsupported-type"),
+        (b'{"a":"' + b"x" * 1_048_576 + b'"}', "application/json", 413, "too-large"),
+    ],
+)
+def test_bodies_that_do_not_fit_get_the_documented_answer(
+    site: Site, path: str, content: bytes, media_type: str, status: int, code: str
+) -> None:
+    method = "POST" if path == "/sessions" else "PATCH"
+    session_id = site.create()["id"]
+    headers = {"authorization": f"Bearer {site.token()}", "content-type": media_type}
+    answer = site.client.request(method, path.format(id=session_id), headers=headers, content=content)
+    problem_of(answer, status, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"data": []}, "#/data"),
+        ({"ttl_seconds": 0}, "#/ttl_seconds"),
+        ({"ttl_seconds": "60"}, "#/ttl_seconds"),
+        ({"ttl_seconds": 10**9}, "#/ttl_seconds"),
+        ({"id": "chosen-by-me"}, "#/id"),
+        ({"access": {"tenant": "admin"}}, "#/access/tenant"),
+        ({"access": {"users": {"a/b": "own"}}}, "#/access/users/a~1b"),
+    ],
+)
+def test_a_payload_that_breaks_the_schema_is_told_where(site: Site, body: dict[str, Any], pointer: str) -> None:
+    document = problem_of(site.call("POST", "/sessions", body), 422, "invalid")
+    assert [error["pointer"] for error in document["errors"]] == [pointer]
+
+
+def test_data_over_the_limit_is_413(site: Site) -> None:
+    problem_of(site.call("POST", "/sessions", {"data": {"a": "x" * 65_536}}), 413, "too-large")
+    path = f"/sessions/{site.create(data={'a': 'x' * 40_000})['id']}"
+    problem_of(site.call("PATCH", path, {"b": "x" * 40_000}), 413, "too-large")
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "unauthorized"),
+        ({"authorization": "Bearer"}, "unauthorized"),
+        ({"authorization": "Basic YTpi"}, "unauthorized"),
+        ({"authorization": "Bearer nonsense"}, "invalid-token"),
+        ({"x-api-key": "tck_acme_nonsense"}, "invalid-api-key"),
+        ({"authorization": "apikey nonsense"}, "invalid-api-key"),
+    ],
+)
+def test_without_a_good_credential_everything_is_401(site: Site, headers: dict[str, str], code: str) -> None:
+    for method, path in ROUTES:
+        answer = site.client.request(method, path.format(id="0" * 32), headers=headers, content=b"not json")
+        problem_of(answer, 401, code)
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+ROUTES = [
+    ("POST", "/sessions"),
+    ("GET", "/sessions"),
+    ("GET", "/sessions/{id}"),
+    ("PATCH", "/sessions/{id}"),
+    ("PUT", "/sessions/{id}/access"),
+    ("POST", "/sessions/{id}/touch"),
+    ("POST", "/sessions/{id}/end"),
+    ("DELETE", "/sessions/{id}"),
+    ("GET", "/sessions/{id}/connections"),
+]
+
+
+def test_without_the_permission_everything_is_403(site: Site) -> None:
+    session_id = site.create()["id"]
+    for method, path in ROUTES:
+        lacking = "write" if method == "GET" else "read"
+        headers = {"authorization": f"Bearer {site.token('ann', lacking)}"}
+        answer = site.client.request(method, path.format(id=session_id), headers=headers)
+        problem_of(answer, 403, "permission-denied")
+
+
+def test_another_tenants_id_answers_exactly_as_an_unknown_one(site: Site) -> None:
+    session_id = site.create()["id"]
+    foreign = {"authorization": f"Bearer {site.token('ann', 'admin', tenant='globex')}"}
+    colleague = {"authorization": f"Bearer {site.token('bob')}"}
+    for method, path in ROUTES[2:]:
+        for headers in (foreign, colleague):
+            answers = [
+                site.client.request(method, path.format(id=asked), headers=headers)
+                for asked in (session_id, secrets.token_hex(16), "x")
+            ]
+            documents = [problem_of(answer, 404, "not-found") for answer in answers]
+            assert all({**one, "instance": ""} == {**documents[0], "instance": ""} for one in documents)
+
+
+def test_sharing_lets_a_colleague_in(site: Site) -> None:
+    path = f"/sessions/{site.create()['id']}"
+    assert site.call("PUT", f"{path}/access", {"users": {"bob": "read"}}).json()["access"] == {
+        "tenant": None,
+        "users": {"bob": "read"},
+    }
+    assert site.call("GET", path, user="bob").status_code == 200
+    problem_of(site.call("PATCH", path, {"a": 1}, user="bob"), 403, "permission-denied")
+    assert site.call("PUT", f"{path}/access", {"tenant": "write"}).headers["etag"] == '"3"'
+    assert site.call("PATCH", path, {"a": 1}, user="cat").status_code == 200
+
+
+def test_end_touch_and_delete(site: Site) -> None:
+    path = f"/sessions/{site.create()['id']}"
+    assert site.call("POST", f"{path}/touch").headers["etag"] == '"1"'
+    ended = site.call("POST", f"{path}/end")
+    assert (ended.status_code, ended.json()["status"], ended.headers["etag"]) == (200, "ended", '"2"')
+    assert problem_of(site.call("PATCH", path, {"a": 1}), 409, "conflict")["session_status"] == "ended"
+    deleted = site.call("DELETE", path)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    problem_of(site.call("GET", path), 404, "not-found")
+
+
+def test_lists_go_page_by_page_with_cursors_that_only_fit_their_list(site: Site) -> None:
+    made = [site.create()["id"] for _ in range(5)]
+    first = site.call("GET", "/sessions?limit=2").json()
+    assert first.keys() == {"items", "next_cursor"}
+    ids = [item["id"] for item in first["items"]]
+    cursor = first["next_cursor"]
+    while cursor:
+        page = site.call("GET", f"/sessions?limit=2&cursor={cursor}").json()
+        ids += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert sorted(ids) == sorted(made)
+    assert len(ids) == 5
+    cursor = first["next_cursor"]
+    problem_of(site.call("GET", f"/sessions?cursor={cursor}&status=active"), 422, "invalid")
+    problem_of(site.call("GET", f"/sessions?cursor={cursor}", user="bob"), 422, "invalid")
+    foreign = {"authorization": f"Bearer {site.token(tenant='globex')}"}
+    problem_of(site.client.get(f"/sessions?cursor={cursor}", headers=foreign), 422, "invalid")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "status=dead", "cursor=nonsense", "cursor=%21", "owner="])
+def test_a_wrong_parameter_is_422_and_named(site: Site, query: str) -> None:
+    document = problem_of(site.call("GET", f"/sessions?{query}"), 422, "invalid")
+    assert document["errors"][0]["parameter"] == query.partition("=")[0]
+
+
+def test_an_idempotency_key_gives_the_first_answer_again(site: Site) -> None:
+    first, again = (site.call("POST", "/sessions", {"data": {"n": 1}}, idempotency_key="k1") for _ in range(2))
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers["location"] == first.headers["location"]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(site.call("GET", "/sessions").json()["items"]) == 1
+
+
+def test_an_idempotency_key_with_another_body_is_422(site: Site) -> None:
+    site.call("POST", "/sessions", {"data": {"n": 1}}, idempotency_key="k1")
+    answer = site.call("POST", "/sessions", {"data": {"n": 2}}, idempotency_key="k1")
+    problem_of(answer, 422, "idempotency-mismatch")
+
+
+def test_concurrent_duplicates_make_one_session(site: Site) -> None:
+    headers = {"authorization": f"Bearer {site.token()}", "idempotency-key": "same"}
+
+    async def create_eight_times() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(site.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as client:
+            return await asyncio.gather(*(client.post("/sessions", json={}) for _ in range(8)))
+
+    statuses = [answer.status_code for answer in asyncio.run(create_eight_times())]
+    assert set(statuses) <= {201, 409}
+    assert 201 in statuses
+    assert len(site.call("GET", "/sessions").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/sessions/", "/nothing", "/sessions/a/b", "/openapi.json", "/docs"])
+def test_an_unknown_route_is_a_404_problem(site: Site, path: str) -> None:
+    problem_of(site.call("GET", path), 404, "not-found")
+
+
+def test_a_wrong_method_is_a_405_problem(site: Site) -> None:
+    answer = site.call("PUT", "/sessions")
+    problem_of(answer, 405, "method-not-allowed")
+    assert "POST" in answer.headers["allow"] or "GET" in answer.headers["allow"]
+
+
+def test_an_api_key_acts_with_its_permissions(site: Site) -> None:
+    key, _ = site.api_keys.create(site.team.scope, "backend", [Permission.ADMIN])
+    for headers in ({"x-api-key": key}, {"authorization": f"apikey {key}"}):
+        answer = site.client.post("/sessions", headers=headers, json={"owner": "ann"})
+        assert (answer.status_code, answer.json()["owner"]) == (201, "ann")
+    assert len(site.call("GET", "/sessions").json()["items"]) == 2
+
+
+def test_a_user_of_several_tenants_chooses_by_header_or_query(site: Site) -> None:
+    session_id = site.create()["id"]
+    here = site.team.scope.label
+    tenants = {here: ["read"], "globex": ["read"]}
+    token = site.issuer.mint(sub="ann", app_metadata={"tenants": tenants})
+    bearer = {"authorization": f"Bearer {token}"}
+    assert site.client.get(f"/sessions/{session_id}", headers={**bearer, "x-tenant-id": here}).status_code == 200
+    assert site.client.get(f"/sessions/{session_id}?tenant={here}", headers=bearer).status_code == 200
+    answer = site.client.get(f"/sessions/{session_id}?tenant=globex", headers=bearer)
+    problem_of(answer, 404, "not-found")
+    problem_of(site.client.get(f"/sessions/{session_id}", headers=bearer), 403, "no-tenant")
+    problem_of(site.client.get("/sessions?tenant=initech", headers=bearer), 403, "no-tenant")
+
+
+def test_who_is_connected_to_a_session(site: Site, sent: RecordingConnections) -> None:
+    session_id = site.create()["id"]
+    team = site.team
+    world = World(team.realtime, team.scope, sent, [])
+    path = f"/sessions/{session_id}/connections"
+    assert site.call("GET", path).json() == {"items": [], "next_cursor": None}
+    client = world.client("ann")
+    world.subscribe(client, f"session:{session_id}")
+    items = site.call("GET", path).json()["items"]
+    assert [(item["client"], item["user"]) for item in items] == [(client.connection, "ann")]
+
+
+def test_get_costs_one_round_trip_and_three_commands(site: Site, upstash: ThreadedUpstash) -> None:
+    path = f"/sessions/{site.create()['id']}"
+    with upstash.counting() as cost:
+        site.call("GET", path)
+    assert (cost.round_trips, cost.commands) == (1, 3)
