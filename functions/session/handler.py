@@ -1,6 +1,7 @@
 """HTTP `/sessions`: session state."""
 
 from functions.session.routes import router
+from shared.auth.api_keys import ApiKeys
 from shared.auth.identify import Authenticator
 from shared.http.app import create_app
 from shared.http.idempotency import Idempotency
@@ -16,9 +17,10 @@ from shared.settings import settings
 realtime = Realtime.from_settings(settings())
 store = SessionStore(realtime.redis, realtime.due, realtime.delivery)
 app = create_app(
-    "Sessions",
+    "Traffic Cop: sessions",
     [router],
     authenticator=Authenticator(settings()),
+    api_keys=ApiKeys(realtime.redis),
     sessions=Sessions(store, SessionAccess(store), settings()),
     lists=SessionLists(store),
     idempotency=Idempotency(realtime.redis),

@@ -11,7 +11,8 @@ from shared.http.problems import answer_with_problems
 def create_app(title: str, routers: Sequence[APIRouter], **services: Any) -> FastAPI:
     """An app that answers errors as problem documents.
 
-    `services` are put where dependencies find them (`request.app.state.<name>`); `authenticator` is one of them.
+    `services` are put where dependencies find them (`request.app.state.<name>`); `authenticator` and
+    `api_keys` are among them.
     """
     app = FastAPI(title=title, openapi_url=None, redirect_slashes=False)
     for name, service in services.items():

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Query, Request
 
+from shared.auth.api_keys import ApiKeys
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Identity
 from shared.auth.permissions import PERMISSIONS, require
-from shared.errors import InvalidApiKey, Unauthorized
+from shared.errors import Unauthorized
 
 MAX_PAGE: Final = 200
 
@@ -20,7 +21,8 @@ def identify(request: Request) -> Identity:
     scheme, _, credential = request.headers.get("authorization", "").strip().partition(" ")
     api_key = request.headers.get("x-api-key") or (credential.strip() if scheme.lower() == "apikey" else "")
     if api_key:
-        return _from_api_key(request, api_key)
+        keys: ApiKeys = request.app.state.api_keys
+        return keys.identify(api_key)
     if scheme.lower() != "bearer" or not credential.strip():
         raise Unauthorized("send Authorization: Bearer <access token>")
     authenticator: Authenticator = request.app.state.authenticator
@@ -29,14 +31,6 @@ def identify(request: Request) -> Identity:
 
 def _asked_tenant(request: Request) -> str | None:
     return request.headers.get("x-tenant-id") or request.query_params.get("tenant") or None
-
-
-def _from_api_key(request: Request, key: str) -> Identity:
-    keys = getattr(request.app.state, "api_keys", None)
-    if keys is None:
-        raise InvalidApiKey()
-    identity: Identity = keys.identify(key)
-    return identity
 
 
 Caller = Annotated[Identity, Depends(identify)]

@@ -3,7 +3,7 @@
 import json
 import math
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, NoReturn, TypeVar
 
 from fastapi import Request
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from shared.errors import Invalid, TooLarge, UnsupportedType
 
 MAX_BODY_BYTES: Final = 1_048_576
+# What walks a document recursively later must never meet Python's own limit.
+_MAX_DEPTH: Final = 100
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -64,6 +66,7 @@ def parsed_object(raw: bytes) -> dict[str, Any]:
         value = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=_finite)
         if b"\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode()
+        _require_shallow(value)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"the body is not JSON: {str(error)[:200]}") from error
     if not isinstance(value, dict):
@@ -80,6 +83,21 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is out of range")
     return number
+
+
+def _require_shallow(value: Any) -> None:
+    level = [value]
+    for _ in range(_MAX_DEPTH + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+
+
+def _children(node: Any) -> Iterable[Any]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
 
 
 def _told(item: Any) -> dict[str, Any]:
