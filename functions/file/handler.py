@@ -16,7 +16,7 @@ from shared.settings import settings
 realtime = Realtime.from_settings(settings())
 session_access = SessionAccess(SessionStore(realtime.redis, realtime.due, realtime.delivery))
 
-filing = Filing(realtime, session_access.may_read)
+filing = Filing(realtime, session_access.may_read, session_access.writable)
 
 app = create_app(
     "Traffic Cop: files",

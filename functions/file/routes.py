@@ -123,7 +123,8 @@ def parts(file_id: str, caller: Writer, desk: Desk) -> Response:
 
 @router.get("/{file_id}/parts/{number}")
 def sign_part(file_id: str, number: PartNumber, caller: Writer, desk: Desk) -> Response:
-    return _json(request_shown(desk.uploads.sign_part(caller, file_id, number)), headers=_NO_STORE)
+    signed = desk.uploads.sign_part(caller, file_id, number)
+    return _json({**request_shown(signed), "expires": signed.seconds}, headers=_NO_STORE)
 
 
 @router.delete("/{file_id}/parts")

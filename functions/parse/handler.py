@@ -9,7 +9,8 @@ from shared.observe.log import failed
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
 
-filing = Filing(Realtime.from_settings(settings()))
+# A copy of 1 GiB within S3 takes tens of seconds.
+filing = Filing(Realtime.from_settings(settings()), s3_timeout_s=35)
 arrivals = Arrivals(filing)
 
 

@@ -8,14 +8,19 @@ from shared.files.model import File
 from shared.files.store import FileStore
 
 MayReadSession = Callable[[Identity, str], bool]
+JoinSession = Callable[[Identity, str], object]
 
 
 class FileAccess:
-    """A file is its owner's and the tenant's admins'; a session's file may be read by who may read the session."""
+    """A file is its owner's and the tenant's admins'; a session's file may be read by who may read the session.
 
-    def __init__(self, store: FileStore, may_read_session: MayReadSession) -> None:
+    `join_session` raises NotFound or PermissionDenied for a caller who may not put a file into a session.
+    """
+
+    def __init__(self, store: FileStore, may_read_session: MayReadSession, join_session: JoinSession) -> None:
         self._store = store
         self._may_read_session = may_read_session
+        self.join_session = join_session
 
     def readable(self, identity: Identity, file_id: str) -> File:
         """The file, or NotFound."""

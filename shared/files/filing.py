@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
-from shared.files.access import FileAccess, MayReadSession
+from shared.auth.identity import Identity
+from shared.errors import NotFound
+from shared.files.access import FileAccess, JoinSession, MayReadSession
 from shared.files.expiry import Expiry
 from shared.files.intake import Intake
 from shared.files.objects import Bucket
@@ -13,16 +16,26 @@ from shared.files.uploads import Uploads
 from shared.realtime.realtime import Realtime
 
 
+def nobody_joins(identity: Identity, session_id: str) -> NoReturn:
+    """For functions that take no uploads."""
+    raise NotFound
+
+
 @dataclass(frozen=True)
 class Filing:
-    """The composition root of the file layer; everything is made once, on first use."""
+    """The composition root of the file layer; everything is made once, on first use.
+
+    Three attempts of `s3_timeout_s` must fit the function's time.
+    """
 
     realtime: Realtime
     may_read_session: MayReadSession = lambda identity, session_id: False
+    join_session: JoinSession = nobody_joins
+    s3_timeout_s: float = 8.0
 
     @cached_property
     def bucket(self) -> Bucket:
-        return Bucket.from_settings(self.realtime.settings)
+        return Bucket.from_settings(self.realtime.settings, self.s3_timeout_s)
 
     @cached_property
     def store(self) -> FileStore:
@@ -30,7 +43,7 @@ class Filing:
 
     @cached_property
     def access(self) -> FileAccess:
-        return FileAccess(self.store, self.may_read_session)
+        return FileAccess(self.store, self.may_read_session, self.join_session)
 
     @cached_property
     def intake(self) -> Intake:

@@ -106,11 +106,12 @@ def changed(file: File, now_ms: int, **changes: Any) -> File:
 
 
 def encoded(file: File) -> str:
-    return msgspec.json.encode(file).decode()
+    """The record as Redis keeps it: the version, which scripts compare, then JSON, which they leave alone."""
+    return f"{file.version}\n{msgspec.json.encode(file).decode()}"
 
 
 def decoded(record: str) -> File:
-    return msgspec.json.decode(record, type=File)
+    return msgspec.json.decode(record.partition("\n")[2], type=File)
 
 
 def is_id(text: str) -> bool:

@@ -14,8 +14,6 @@ from shared.errors import Internal, Unavailable
 from shared.files.model import StoredObject
 from shared.settings import Settings
 
-# A copy of 1 GiB within S3 takes tens of seconds and answers at its end.
-_TIMEOUT_SECONDS = 60.0
 _EMPTY = sha256_hex(b"")
 
 
@@ -36,13 +34,13 @@ class Bucket:
         self._http = http
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Bucket":
+    def from_settings(cls, settings: Settings, timeout_s: float) -> "Bucket":
         """The bucket that the settings name; credentials come from the environment."""
         region, name = settings.aws_region, settings.files_bucket
         base_url = f"https://{name}.s3.{region}.amazonaws.com"
         if settings.aws_endpoint_url_s3:
             base_url = f"{settings.aws_endpoint_url_s3.rstrip('/')}/{name}"
-        return cls(name, base_url, Signer(Credentials.from_env(), region, "s3"), HttpClient(_TIMEOUT_SECONDS))
+        return cls(name, base_url, Signer(Credentials.from_env(), region, "s3"), HttpClient(timeout_s))
 
     def close(self) -> None:
         """Closes the kept connections."""

@@ -29,12 +29,13 @@ _SAFE_FAMILIES: Final = ("application/vnd.openxmlformats-officedocument.", "audi
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request for a client to make: `headers` must be sent as they are; `expires_at` in unix seconds."""
+    """A request for a client to make within `seconds`, until `expires_at` (unix s), with `headers` as they are."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     expires_at: int
+    seconds: int
 
 
 def single_upload(bucket: Bucket, key: str, content_type: str, size: int, sha256: str, seconds: int) -> SignedRequest:
@@ -88,4 +89,4 @@ def _signed(
     now = bucket.now()
     signed_headers = {**headers, **(unlisted or {})}
     url = bucket.signer.presign(method, bucket.url(key), signed_headers, seconds, query or {}, now)
-    return SignedRequest(method, url, headers, int(now) + seconds)
+    return SignedRequest(method, url, headers, int(now) + seconds, seconds)

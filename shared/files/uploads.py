@@ -61,7 +61,7 @@ class Uploads:
         if new.size > limit:
             raise TooLarge(f"a file has at most {limit} bytes, {new.size} were declared", limit=limit)
         if new.session_id:
-            self._access.require_session(identity, new.session_id)
+            self._access.join_session(identity, new.session_id)
         in_parts = new.size > _MULTIPART_ABOVE if new.multipart is None else new.multipart and new.size > 0
         promised = self._promised(identity, new, file_id, in_parts)
         return self._open_parts(identity, promised) if in_parts else self._open_single(identity, promised)

@@ -14,6 +14,7 @@ import pytest
 from local.aws import ThreadedAws
 from local.redis import ThreadedUpstash
 from shared.auth.identity import Identity, Permission
+from shared.errors import NotFound
 from shared.files.arrivals import Arrivals
 from shared.files.filing import Filing
 from shared.files.model import File
@@ -43,7 +44,12 @@ class Desk:
     @cached_property
     def filing(self) -> Filing:
         realtime = Realtime.from_settings(self.settings)
-        return Filing(realtime, lambda caller, session: (caller.user, session) in self.readers)
+        return Filing(realtime, lambda caller, session: (caller.user, session) in self.readers, self.join)
+
+    def join(self, caller: Identity, session: str) -> None:
+        """Who may read a session may put files into it, here."""
+        if (caller.user, session) not in self.readers:
+            raise NotFound
 
     def identity(self, user: str = "ann", *permissions: Permission) -> Identity:
         granted = frozenset(permissions or (Permission.READ, Permission.WRITE, Permission.EXECUTE))

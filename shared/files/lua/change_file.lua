@@ -1,11 +1,12 @@
 -- change_file: replace a file's record if it is still the version that was read, and tell its channels
 -- USES realtime/channel
 -- KEYS file, due, all, owned, shared, channel, log, leases, lanes, channel2, log2
--- ARGV id, place, version, next_version, record, due_ms, listed, body, channel, owner, birth, history_size, history_ttl_ms, join_leave, channel2
--- due_ms 0: nothing is due any more; listed 0: the file leaves the lists
+-- ARGV id, place, version, record, due_ms, listed, body, channel, owner, birth, history_size, history_ttl_ms, join_leave, channel2
+-- a record is its version, a newline, and JSON that scripts do not look into; due_ms 0: nothing is due any more; listed 0: the file leaves the lists
 -- RETURNS 'stale' | { claim, claim of the second channel }
-if redis.call('HGET', K.file, 'version') ~= A.version then return 'stale' end
-redis.call('HSET', K.file, 'version', A.next_version, 'record', A.record)
+local held = redis.call('GET', K.file)
+if not held or string.match(held, '^%d+') ~= A.version then return 'stale' end
+redis.call('SET', K.file, A.record)
 if A.due_ms == '0' then
   redis.call('ZREM', K.due, A.id)
 else

@@ -7,7 +7,7 @@
 if revoked(K.user, A.auth_session, A.issued_at, A.now_s) then return 'revoked' end
 if redis.call('EXISTS', K.file) == 1 then return 'exists' end
 if redis.call('ZCARD', K.all) >= tonumber(A.limit) then return 'full' end
-redis.call('HSET', K.file, 'version', 1, 'record', A.record)
+redis.call('SET', K.file, A.record)
 redis.call('ZADD', K.due, A.due_ms, A.id)
 redis.call('ZADD', K.all, 0, A.place)
 redis.call('ZADD', K.owned, 0, A.place)

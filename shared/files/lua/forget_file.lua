@@ -2,7 +2,8 @@
 -- KEYS file, due, all, owned, shared
 -- ARGV id, place, version
 -- RETURNS 1 | 0
-if redis.call('HGET', K.file, 'version') ~= A.version then return 0 end
+local held = redis.call('GET', K.file)
+if not held or string.match(held, '^%d+') ~= A.version then return 0 end
 redis.call('ZREM', K.due, A.id)
 for _, list in ipairs({ K.all, K.owned, K.shared }) do redis.call('ZREM', list, A.place) end
 return redis.call('DEL', K.file)

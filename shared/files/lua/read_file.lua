@@ -4,4 +4,4 @@
 -- ARGV auth_session, issued_at, now_s
 -- RETURNS 'revoked' | the record | nil
 if revoked(K.user, A.auth_session, A.issued_at, A.now_s) then return 'revoked' end
-return redis.call('HGET', K.file, 'record')
+return redis.call('GET', K.file)
