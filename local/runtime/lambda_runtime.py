@@ -1,7 +1,7 @@
 """All functions of the service: what API Gateway and the event sources invoke."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from local.gateway import InvokeError
@@ -15,7 +15,10 @@ PATIENCE_S = 25.0
 
 
 class LambdaRuntime:
-    """Runs the code below `code_root`, in up to `workers` environments for each function."""
+    """Runs the code below `code_root`, in up to `workers` environments for each function.
+
+    `on_change` is called when worker processes came or went.
+    """
 
     def __init__(
         self,
@@ -24,11 +27,12 @@ class LambdaRuntime:
         workers: int = 3,
         log: WorkerLog | None = None,
         patience: float = PATIENCE_S,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.workers = workers
         self.patience = patience
         self._log = log or WorkerLog()
-        self._pools = {one.name: Pool(one, code_root, self._log, workers) for one in functions}
+        self._pools = {one.name: Pool(one, code_root, self._log, workers, on_change) for one in functions}
 
     async def invoke(self, function: str, event: object) -> object:
         """The function's decoded result; raises `InvokeError`, `InvokeTimeout` or `InvokeThrottled`."""
@@ -39,7 +43,10 @@ class LambdaRuntime:
         return await pool.invoke(event, self.patience)
 
     async def start(self, min_environments: int = 1, ready: int | None = None) -> None:
-        """Start `min_environments` of each function; returns when `ready` (default: all) of each wait for events."""
+        """Start `min_environments` of each function; returns when `ready` (default: all) of each wait for events.
+
+        May be called again with a higher number.
+        """
         ready = min_environments if ready is None else ready
         await asyncio.gather(*(pool.fill(min_environments, ready) for pool in self._pools.values()))
 

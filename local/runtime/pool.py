@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from local.gateway import InvokeError, InvokeThrottled
@@ -15,12 +16,19 @@ from local.runtime.output import WorkerLog
 class Pool:
     """At most `maximum` environments; `minimum` of them are kept running once `fill` was called."""
 
-    def __init__(self, function: RuntimeFunction, code_root: Path, log: WorkerLog, maximum: int) -> None:
+    def __init__(
+        self,
+        function: RuntimeFunction,
+        code_root: Path,
+        log: WorkerLog,
+        maximum: int,
+        on_change: Callable[[], None],
+    ) -> None:
         self.function, self.code_root = function, code_root
         self.maximum = maximum
         self.minimum = 0
         self.environments: list[Environment] = []
-        self._log = log
+        self._log, self._on_change = log, on_change
         self._waiting: deque[Invocation] = deque()
         self._starting: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -100,6 +108,7 @@ class Pool:
         if not task.cancelled() and (error := task.exception()):
             environment.init_error = {"errorType": "Runtime.StartError", "errorMessage": str(error)}
             self._ended(environment)
+        self._on_change()
 
     def _ready(self, environment: Environment) -> None:
         if environment.retired:
@@ -114,6 +123,7 @@ class Pool:
         self._changed.set()
         if self._closed:
             return
+        self._on_change()
         if environment.init_error is not None:
             self._could_not_start(environment)
         elif len(self.environments) < self.minimum:

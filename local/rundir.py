@@ -1,0 +1,87 @@
+"""Where a running stack leaves word of itself, so that `traffic-cop token` (and people) find it."""
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_ADDRESSES = "stack.json"
+
+
+class NotRunning(Exception):
+    """No stack was found; the message says how to start one."""
+
+
+def _home() -> Path:
+    """One folder per user, which nobody else can read: it holds keys."""
+    home = Path(tempfile.gettempdir()) / f"traffic-cop-{os.getuid()}"
+    home.mkdir(mode=0o700, exist_ok=True)
+    found = home.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{home} must be a folder that only you can read: remove it")
+    return home
+
+
+def _owner(folder: Path) -> int:
+    pid = folder.name.partition("-")[0]
+    return int(pid) if pid.isdigit() else 0
+
+
+def _is_alive(pid: int) -> bool:
+    if pid == 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class RunDirectory:
+    """The folder of this process's stack; those of stacks that were killed are removed on the way."""
+
+    def __init__(self) -> None:
+        home = _home()
+        for old in home.iterdir():
+            if not _is_alive(_owner(old)):
+                shutil.rmtree(old, ignore_errors=True)
+        self.path = Path(tempfile.mkdtemp(dir=home, prefix=f"{os.getpid()}-"))
+
+    def announce(self, description: dict[str, Any]) -> None:
+        """`description` needs `port_base`."""
+        write_atomically(self.path / _ADDRESSES, json.dumps(description))
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def find(port_base: int | None = None) -> dict[str, Any]:
+    """The newest running stack's description, or that of the one at `port_base`; `NotRunning`."""
+    running = sorted(_running(), key=lambda found: found[0])
+    for _, description in reversed(running):
+        if port_base in (None, description["port_base"]):
+            return dict(description)
+    where = "" if port_base is None else f" at port base {port_base}"
+    raise NotRunning(f"no stack is running{where}: start one with `traffic-cop up`")
+
+
+def _running() -> Iterator[tuple[float, dict[str, Any]]]:
+    for folder in _home().iterdir():
+        file = folder / _ADDRESSES
+        if _is_alive(_owner(folder)):
+            with contextlib.suppress(OSError, ValueError):
+                yield file.stat().st_mtime, json.loads(file.read_text())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """A reader sees the old or the new text, never half of one."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(text)
+    draft.replace(path)
