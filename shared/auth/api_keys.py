@@ -2,19 +2,25 @@
 
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from shared.auth.identify import permissions_from
 from shared.auth.identity import Identity, Permission
-from shared.errors import InvalidApiKey
-from shared.state.client import Redis
-from shared.tenant.scope import SCOPE_SEAL, TenantScope, is_tenant_id
+from shared.errors import InvalidApiKey, LimitReached
+from shared.state.client import Argument, Redis
+from shared.state.scripts import script
+from shared.tenant.scope import SCOPE_SEAL, TenantScope
 
-_PREFIX: Final = "tck_"
+MAX_KEYS: Final = 100
+_SECRET_BYTES: Final = 24
+# A tenant's id may hold underscores, the secret none: it begins after the last one.
+_KEY: Final = re.compile(rf"tck_([A-Za-z0-9_-]{{1,64}})_[0-9a-f]{{{_SECRET_BYTES * 2}}}")
+_CREATE: Final = script(__file__, "create_api_key")
 
 
 @dataclass(frozen=True)
@@ -25,40 +31,50 @@ class ApiKey:
     name: str
     permissions: list[str]
     created_at: int
+    created_by: str = ""
 
 
 class ApiKeys:
-    """Makes, lists, revokes and recognises keys."""
+    """Makes, lists, revokes and recognises keys. They live until they are revoked or their tenant is purged."""
 
     def __init__(self, redis: Redis, now: Callable[[], float] = time.time) -> None:
         self._redis = redis
         self._now = now
 
-    def create(self, scope: TenantScope, name: str, permissions: Iterable[Permission]) -> tuple[str, ApiKey]:
-        """The key, shown this once, and its record."""
-        # The secret must not hold the underscore at which it is split off.
-        key = f"{_PREFIX}{scope.label}_{secrets.token_hex(24)}"
-        record = ApiKey(secrets.token_hex(8), name, sorted(permissions), int(self._now()))
-        self._redis.call("HSET", scope.key("keys"), _hashed(key), json.dumps(vars(record)))
+    def create(
+        self, scope: TenantScope, name: str, permissions: Iterable[Permission], created_by: str = ""
+    ) -> tuple[str, ApiKey]:
+        """The key, shown this once, and its record; raises LimitReached above 100 keys."""
+        key = f"tck_{scope.label}_{secrets.token_hex(_SECRET_BYTES)}"
+        record = ApiKey(secrets.token_hex(8), name, sorted(set(permissions)), int(self._now()), created_by)
+        args: dict[str, Argument] = {
+            "digest": _hashed(key),
+            "record": json.dumps(asdict(record)),
+            "most": MAX_KEYS,
+        }
+        if not self._redis.run(_CREATE, {"keys": scope.key("keys")}, args, idempotent=True):
+            raise LimitReached(f"a tenant has at most {MAX_KEYS} API keys")
         return key, record
 
     def list(self, scope: TenantScope) -> list[ApiKey]:
-        return [ApiKey(**json.loads(record)) for record in self._redis.call("HVALS", scope.key("keys"))]
+        """All keys of the tenant, oldest first."""
+        held = (ApiKey(**json.loads(record)) for record in self._redis.call("HVALS", scope.key("keys")))
+        return sorted(held, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, scope: TenantScope, key_id: str) -> bool:
-        """False when the tenant has no such key."""
+        """From now on it is no key; False when the tenant has none with this id."""
         flat = self._redis.call("HGETALL", scope.key("keys"))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         named = [digest for digest, record in held.items() if json.loads(record)["id"] == key_id]
-        return bool(named) and bool(self._redis.call("HDEL", scope.key("keys"), *named, idempotent=True))
+        return bool(named) and bool(self._redis.call("HDEL", scope.key("keys"), *named))
 
     def identify(self, key: str) -> Identity:
         """The backend behind a key. Raises InvalidApiKey, for an unknown tenant just as for an unknown key."""
-        tenant, underscore, secret = key.removeprefix(_PREFIX).rpartition("_")
-        if not key.startswith(_PREFIX) or not underscore or not secret or not is_tenant_id(tenant):
+        written = _KEY.fullmatch(key)
+        if written is None:
             raise InvalidApiKey()
-        scope = TenantScope(tenant, SCOPE_SEAL)
-        # Found by the hash of 192 random bits: timing tells nothing about a key.
+        scope = TenantScope(written[1], SCOPE_SEAL)
+        # Only hashes are compared, of 192 random bits: how long it takes tells nothing about a key.
         held = self._redis.call("HGET", scope.key("keys"), _hashed(key), idempotent=True)
         if held is None:
             raise InvalidApiKey()

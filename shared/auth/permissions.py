@@ -29,8 +29,6 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "connections.list": _ADMIN,
     "connections.close": _ADMIN,
     "protocol.subscribe": _READ,
-    "protocol.sub_refresh": _READ,
-    "protocol.unsubscribe": _READ,
     "protocol.presence": _READ,
     "protocol.presence_stats": _READ,
     "protocol.history": _READ,
@@ -55,8 +53,10 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "api.revoke_token": _ADMIN,
     "api.invalidate_user_tokens": _ADMIN,
 }
-NEED_NO_PERMISSION: Final = frozenset({"protocol.connect", "protocol.refresh", "protocol.ping", "protocol.send"})
-"""What proves or renews an identity, and what does nothing."""
+NEED_NO_PERMISSION: Final = frozenset(
+    f"protocol.{command}" for command in ("connect", "refresh", "sub_refresh", "unsubscribe", "ping", "send")
+)
+"""What proves or renews an identity, gives something up, or does nothing."""
 
 
 def require(caller: Identity, operation: str) -> None:
