@@ -250,7 +250,7 @@ def _allowed_presence(channel: str) -> str:
 def _chosen_tenant(asked: Connect) -> str | None:
     """A user of several tenants chooses with `data: {"tenant": …}`, since a first frame has no headers."""
     try:
-        data = msgspec.json.decode(asked.data) if asked.data is not None else None
+        data = msgspec.json.decode(asked.data)
     except msgspec.MsgspecError:
         return None
     chosen = data.get("tenant") if isinstance(data, dict) else None

@@ -7,13 +7,13 @@ import msgspec
 
 from shared.auth.sockets import Socket
 
-Method = Callable[[Socket, msgspec.Raw | None], object]
+Method = Callable[[Socket, msgspec.Raw], object]
 
 METHODS: Final[dict[str, Method]] = {}
 
 
 def method(name: str) -> Callable[[Method], Method]:
-    """Registers a function; it gets the caller's socket and the raw JSON data, and returns JSON data."""
+    """Registers a function; it gets the caller's socket and the raw JSON data (`null` when none came), and returns JSON data."""
 
     def register(function: Method) -> Method:
         METHODS[name] = function

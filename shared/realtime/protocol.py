@@ -8,6 +8,7 @@ from shared.errors import TrafficCopError
 
 # Names no event, so that SDKs ignore it; `{}` would be taken for a ping (DESIGN §2).
 KEEP_ALIVE: Final = '{"push":{"channel":"$ka"}}'
+_NULL: Final = msgspec.Raw(b"null")
 
 
 class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -35,7 +36,7 @@ class Connect(_Request, kw_only=True, omit_defaults=True):
     """The first command of a socket; `subs` has the positions in server-side subscriptions to recover from."""
 
     token: str = ""
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NULL
     name: str = ""
     version: str = ""
     subs: dict[str, SubscribeOptions] = {}
@@ -89,14 +90,14 @@ class Ping(_Request, kw_only=True, omit_defaults=True):
 class Send(_Request, kw_only=True, omit_defaults=True):
     """Accepted and ignored."""
 
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NULL
 
 
 class Rpc(_Request, kw_only=True, omit_defaults=True):
     """Calls a method registered in functions/message/rpc.py."""
 
     method: str = ""
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NULL
 
 
 class Refresh(_Request, kw_only=True, omit_defaults=True):
