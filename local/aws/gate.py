@@ -93,6 +93,7 @@ class Gate:
             return Answer(200, cors.preflight(rules, request.method, request.headers, request.resource))
         if request.is_form:
             return await self._post_form(request, exchange)
+        conditions.check_post(request)
         return await self._signed(request, exchange)
 
     async def _signed(self, request: S3Request, exchange: _Exchange) -> Answer:

@@ -74,6 +74,10 @@ class PostPolicy:
 
 def _parsed(condition: Any) -> list[tuple[str, str, str]]:
     if isinstance(condition, dict):
+        if len(condition) != 1:
+            raise _invalid(
+                "Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."
+            )
         return [("eq", str(name).lower(), str(value)) for name, value in condition.items()]
     if not isinstance(condition, list) or len(condition) != 3:
         raise _invalid("Invalid Policy: Invalid condition.")

@@ -44,7 +44,6 @@ class LocalAws:
         self._events = ObjectEvents(region, self._moment, on_object_event)
         self._upstream: Upstream | None = None
         self._runner: web.ServerRunner | None = None
-        self._data_dir: Path | None = None
 
     @property
     def on_object_event(self) -> OnObjectEvent | None:
@@ -62,14 +61,17 @@ class LocalAws:
         self, host: str = "127.0.0.1", s3_port: int = 0, sqs_port: int = 0, data_dir: Path | None = None
     ) -> None:
         """Port 0 takes a free one. With `data_dir`, S3 (not SQS) goes on where the last `stop` left it."""
-        self._data_dir = data_dir
         if data_dir is not None:
             data_dir.mkdir(parents=True, exist_ok=True)
-            self._uploads.restore(data_dir / "uploads.json")
+            self._uploads.keep_in(data_dir / "uploads.json")
         await self._moto.start(host, sqs_port, data_dir / "objects.pickle" if data_dir else None)
         self.sqs_url = self._moto.sqs_url
         self._upstream = Upstream(self._moto.s3_url, self.region)
-        await self._start_gate(self._upstream, host, s3_port)
+        try:
+            await self._start_gate(self._upstream, host, s3_port)
+        except OSError:
+            await self.stop()
+            raise
 
     async def _start_gate(self, upstream: Upstream, host: str, port: int) -> None:
         authorizer = Authorizer(self.credentials, self.region)
@@ -85,14 +87,14 @@ class LocalAws:
 
     async def stop(self) -> None:
         """Saves the objects when there is a data directory, and ends everything that `start` started."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        runner, self._runner = self._runner, None
+        upstream, self._upstream = self._upstream, None
+        if runner is not None:
+            await runner.cleanup()
         await self._events.settled()
-        if self._upstream is not None:
-            await self._upstream.close()
+        if upstream is not None:
+            await upstream.close()
         await self._moto.stop()
-        if self._data_dir is not None:
-            self._uploads.save(self._data_dir / "uploads.json")
 
     def _moment(self) -> float:
         return self.now()

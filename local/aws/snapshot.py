@@ -7,6 +7,7 @@ import os
 import pickle
 from pathlib import Path
 
+import moto
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import S3Backend, s3_backends
 
@@ -19,6 +20,7 @@ def save(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     with fresh.open("wb") as target:
+        pickle.dump(moto.__version__, target, pickle.HIGHEST_PROTOCOL)
         pickle.dump((backend.buckets, backend.tagger), target, pickle.HIGHEST_PROTOCOL)
     os.replace(fresh, file)
 
@@ -29,6 +31,8 @@ def restore(file: Path) -> None:
         return
     backend = _backend()
     with file.open("rb") as source:
+        if (version := pickle.load(source)) != moto.__version__:  # noqa: S301
+            raise SystemExit(f"{file} was written by moto {version}, this is {moto.__version__}: remove it")
         backend.buckets, backend.tagger = pickle.load(source)  # noqa: S301
     for name in backend.buckets:
         s3_backends.bucket_accounts[name] = (_PARTITION, DEFAULT_ACCOUNT_ID)

@@ -28,6 +28,14 @@ class Uploads:
 
     def __init__(self) -> None:
         self._open: dict[str, _Upload] = {}
+        self._file: Path | None = None
+
+    def keep_in(self, file: Path) -> None:
+        """Goes on with what `file` holds, if it is there, and writes every change to it."""
+        self._file = file
+        if file.exists():
+            rows = json.loads(file.read_text())
+            self._open = {upload_id: _Upload(*row) for upload_id, row in rows.items()}
 
     def check(self, request: S3Request) -> None:
         """Refuses an unknown upload id, one of another key, and impossible part numbers."""
@@ -56,8 +64,10 @@ class Uploads:
         if request.opens_upload and (found := _UPLOAD_ID.search(answer)):
             upload = _Upload(request.bucket, request.key, iso_time(now).replace("Z", ".000Z"))
             self._open[found[1].decode()] = upload
+            self._save()
         elif request.upload_id is not None and request.method in ("POST", "DELETE"):
             self._open.pop(request.upload_id, None)
+            self._save()
 
     def dated(self, listing: bytes) -> bytes:
         """A list of uploads with the times at which they really began."""
@@ -70,12 +80,7 @@ class Uploads:
             return element
         return _INITIATED.sub(f"<Initiated>{upload.initiated}</Initiated>".encode(), element)
 
-    def save(self, file: Path) -> None:
-        rows = {upload_id: [u.bucket, u.key, u.initiated] for upload_id, u in self._open.items()}
-        file.write_text(json.dumps(rows))
-
-    def restore(self, file: Path) -> None:
-        """Loads what `save` wrote; nothing when there is no such file."""
-        if file.exists():
-            rows = json.loads(file.read_text())
-            self._open = {upload_id: _Upload(*row) for upload_id, row in rows.items()}
+    def _save(self) -> None:
+        if self._file is not None:
+            rows = {upload_id: [u.bucket, u.key, u.initiated] for upload_id, u in self._open.items()}
+            self._file.write_text(json.dumps(rows))

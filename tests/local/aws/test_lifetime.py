@@ -1,13 +1,17 @@
 """What outlives a restart, and what does not outlive its parent."""
 
+import asyncio
 import os
+import pickle
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from local.aws import ThreadedAws
+import pytest
+
+from local.aws import LocalAws, ThreadedAws, snapshot
 
 
 def test_objects_and_open_uploads_survive_a_restart(tmp_path: Path) -> None:
@@ -56,6 +60,24 @@ def test_moto_ends_when_its_parent_is_killed() -> None:
             return
         time.sleep(0.05)
     raise AssertionError("moto still runs")
+
+
+def test_a_port_in_use_leaves_nothing_running(aws: ThreadedAws) -> None:
+    second = LocalAws()
+
+    async def start() -> None:
+        with pytest.raises(OSError, match="address already in use"):
+            await second.start(s3_port=int(aws.s3_url.rpartition(":")[2]))
+
+    asyncio.run(start())
+    assert second.moto_pid is None
+
+
+def test_objects_of_another_moto_are_not_loaded(tmp_path: Path) -> None:
+    file = tmp_path / "objects.pickle"
+    file.write_bytes(pickle.dumps("1.0"))
+    with pytest.raises(SystemExit, match=r"was written by moto 1\.0"):
+        snapshot.restore(file)
 
 
 def _runs(pid: int) -> bool:

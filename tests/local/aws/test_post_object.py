@@ -169,6 +169,10 @@ def test_a_body_that_is_no_form_is_refused(http: httpx.Client, form: Form) -> No
     assert refusal(http.post(form.url, content=b"garbage", headers=headers)) == (400, "MalformedPOSTRequest")
 
 
+def test_a_post_that_is_no_form_is_refused(http: httpx.Client, form: Form) -> None:
+    assert refusal(http.post(form.url, content=b"x")) == (412, "PreconditionFailed")
+
+
 @pytest.mark.parametrize("policy", ["!", base64.b64encode(b"{}").decode(), base64.b64encode(b"[]").decode()])
 def test_a_signed_policy_that_cannot_be_read_is_refused(aws: ThreadedAws, form: Form, policy: str) -> None:
     from local.aws.signatures import Scope, signature
