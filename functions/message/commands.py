@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from shared.auth.identify import Authenticator
-from shared.auth.identity import Identity, Permission
 
 from functions.message import rpc
+from shared.auth.identify import Authenticator
+from shared.auth.identity import Identity, Permission
 from shared.auth.sockets import Socket
 from shared.errors import (
     InvalidToken,

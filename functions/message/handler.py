@@ -14,7 +14,7 @@ from shared.settings import settings
 
 realtime = Realtime.from_settings(settings())
 sessions = SessionAccess(SessionStore(realtime.redis, realtime.due, realtime.delivery))
-files = FileAccess(FileStore(realtime.redis, realtime.due, realtime.delivery), sessions.may_read)
+files = FileAccess(FileStore(realtime.redis, realtime.due, realtime.delivery), sessions.may_read, sessions.writable)
 may_read = {"session": sessions.may_read, "file": files.may_read}
 commands = Commands(realtime, Authenticator(settings()), may_read)
 

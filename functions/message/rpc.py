@@ -13,7 +13,7 @@ METHODS: Final[dict[str, Method]] = {}
 
 
 def method(name: str) -> Callable[[Method], Method]:
-    """Registers a function; it gets the caller's socket and the raw JSON data (`null` when none came), and returns JSON data."""
+    """Registers a function; it gets the caller's socket and raw JSON data (`null` if none), and returns JSON data."""
 
     def register(function: Method) -> Method:
         METHODS[name] = function

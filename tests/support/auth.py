@@ -1,26 +1,37 @@
 """Tokens and identities for tests, yours included.
 
-By default tokens come from the local issuer through the real `supabase` client. With TEST_SUPABASE_URL,
-TEST_SUPABASE_ANON_KEY, TEST_SUPABASE_EMAIL and TEST_SUPABASE_PASSWORD set they come from that project instead; its user
-needs `app_metadata` `{"tenant_id": …, "permissions": […]}`.
+    from tests import build_user_context_for_test, build_user_context_from_token, get_test_supabase_token
+
+By default tokens come from a local issuer with the demo users, through the real `supabase` client. With all of these set
+they come from a real project, and the same tests use that:
+
+    TEST_SUPABASE_URL        https://<ref>.supabase.co
+    TEST_SUPABASE_ANON_KEY   its publishable (or anon) key
+    TEST_SUPABASE_EMAIL      a confirmed user with app_metadata {"tenant_id": "acme", "permissions": ["admin"]}
+    TEST_SUPABASE_PASSWORD   the user's password
+
+Claims are read as the environment's settings say (TENANT_CLAIM, SUPABASE_JWT_SECRET, …), as the functions do.
 """
 
+import atexit
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+import httpx
 from supabase import create_client
+from supabase.lib.client_options import SyncClientOptions
 
+from local.demo_users import DEMO_USERS, PASSWORD, add_demo_users
 from local.issuer import ThreadedIssuer
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Identity, Permission
 from shared.settings import Settings
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
 
-_EMAIL, _PASSWORD = "alice@acme.test", "password"
-_APP_METADATA = {"tenant_id": "acme", "permissions": ["admin"]}
+_VARIABLES = ("TEST_SUPABASE_URL", "TEST_SUPABASE_ANON_KEY", "TEST_SUPABASE_EMAIL", "TEST_SUPABASE_PASSWORD")
 
 
 @dataclass(frozen=True)
@@ -33,36 +44,40 @@ class SupabaseProject:
     password: str
 
 
-@cache
-def _local_issuer() -> ThreadedIssuer:
-    """Lives as long as the process."""
-    issuer = ThreadedIssuer().__enter__()
-    issuer.add_user(_EMAIL, _PASSWORD, dict(_APP_METADATA))
-    return issuer
-
-
 def supabase_project() -> SupabaseProject:
-    """The real project of the environment's TEST_SUPABASE_*, else the local issuer."""
-    if url := os.environ.get("TEST_SUPABASE_URL"):
-        named = (os.environ[f"TEST_SUPABASE_{name}"] for name in ("ANON_KEY", "EMAIL", "PASSWORD"))
-        return SupabaseProject(url, *named)
+    """The real project of TEST_SUPABASE_*, else the local issuer. Raises LookupError if only some of them are set."""
+    named = [os.environ.get(name, "") for name in _VARIABLES]
+    if all(named):
+        return SupabaseProject(*named)
+    if any(named):
+        raise LookupError(f"set all of {', '.join(_VARIABLES)}, or none")
     issuer = _local_issuer()
-    return SupabaseProject(issuer.url, issuer.anon_key, _EMAIL, _PASSWORD)
+    return SupabaseProject(issuer.url, issuer.anon_key, DEMO_USERS[0].email, PASSWORD)
 
 
 def get_test_supabase_token(email: str | None = None, password: str | None = None) -> str:
-    """A fresh access token, signed in through the real `supabase` client."""
+    """A fresh access token, signed in through the real `supabase` client; by default the project's test user's.
+
+    The local issuer knows the demo users (`alice@acme.test`, `amir@acme.test`, `bob@globex.test`).
+    """
     project = supabase_project()
-    client = create_client(project.url, project.anon_key)
-    credentials = {"email": email or project.email, "password": password or project.password}
-    session = client.auth.sign_in_with_password(credentials).session  # type: ignore[arg-type]
-    assert session is not None
-    return session.access_token
+    with httpx.Client() as http:
+        options = SyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
+        client = create_client(project.url, project.anon_key, options)
+        signed_in = client.auth.sign_in_with_password(
+            {"email": email or project.email, "password": password or project.password}
+        )
+    assert signed_in.session is not None
+    return signed_in.session.access_token
 
 
 def build_user_context_from_token(token: str, tenant: str | None = None) -> Identity:
-    """The identity that the deployed code makes of a token; raises the errors that it raises."""
-    return Authenticator(Settings(supabase_url=supabase_project().url)).from_token(token, tenant)
+    """The identity that the deployed code makes of a token; raises the errors that it raises.
+
+    `tenant` chooses one for a user of several, as the header X-Tenant-Id does.
+    """
+    settings = replace(Settings.from_env(os.environ), supabase_url=supabase_project().url)
+    return Authenticator(settings).from_token(token, tenant)
 
 
 def build_user_context_for_test(
@@ -82,3 +97,12 @@ def build_user_context_for_test(
         expires_at=now + ttl_seconds,
         source="token",
     )
+
+
+@cache
+def _local_issuer() -> ThreadedIssuer:
+    """Lives as long as the process."""
+    issuer = ThreadedIssuer().__enter__()
+    atexit.register(issuer.__exit__, None, None, None)
+    add_demo_users(issuer.server)
+    return issuer

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,17 +40,17 @@ class Stack:
 
     def token(self, email: str, password: str = PASSWORD) -> str:
         """A fresh access token, through the real supabase client."""
-        client = create_client(self.supabase_url, self.supabase_anon_key)
-        session = client.auth.sign_in_with_password({"email": email, "password": password}).session
+        with closing(create_client(self.supabase_url, self.supabase_anon_key).auth) as auth:
+            session = auth.sign_in_with_password({"email": email, "password": password}).session
         assert session is not None
         return session.access_token
 
     def add_user(self, email: str, app_metadata: dict[str, Any]) -> str:
         """A new confirmed user's token."""
-        admin = create_client(self.supabase_url, self.supabase_service_key)
-        admin.auth.admin.create_user(
-            {"email": email, "password": PASSWORD, "email_confirm": True, "app_metadata": app_metadata}
-        )
+        with closing(create_client(self.supabase_url, self.supabase_service_key).auth) as auth:
+            auth.admin.create_user(
+                {"email": email, "password": PASSWORD, "email_confirm": True, "app_metadata": app_metadata}
+            )
         return self.token(email)
 
     def api(self, token: str) -> httpx.Client:
