@@ -26,7 +26,7 @@ _OPEN_FILES: Final = 32
 def main(arguments: list[str]) -> None:
     path, content_type, suffix, memory, seconds = arguments
     _limit_myself(int(memory), int(seconds))
-    status, detail, result = _outcome(Path(path), Declared(content_type, suffix), Stopwatch(int(seconds) * 0.8))
+    status, detail, result = outcome_of(Path(path), Declared(content_type, suffix), Stopwatch(int(seconds) * 0.8))
     sys.stdout.buffer.write(json.dumps({"status": status, "detail": detail}).encode() + b"\n" + result)
 
 
@@ -38,7 +38,8 @@ def _limit_myself(memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
 
 
-def _outcome(path: Path, declared: Declared, stopwatch: Stopwatch) -> tuple[str, str, bytes]:
+def outcome_of(path: Path, declared: Declared, stopwatch: Stopwatch) -> tuple[str, str, bytes]:
+    """Status, detail and result of a file, in this very process."""
     try:
         found = _read(path, declared, stopwatch)
         return ("limited", found.limited, rendered(found)) if found.limited else ("ready", "", rendered(found))
