@@ -2,8 +2,8 @@
 
     from tests import build_user_context_for_test, build_user_context_from_token, get_test_supabase_token
 
-By default tokens come from a local issuer with the demo users, through the real `supabase` client. With all of these set
-they come from a real project, and the same tests use that:
+By default tokens come from a local issuer with the demo users, through the real `supabase` client. With all of these
+set they come from a real project, and the same tests use that:
 
     TEST_SUPABASE_URL        https://<ref>.supabase.co
     TEST_SUPABASE_ANON_KEY   its publishable (or anon) key
