@@ -10,9 +10,10 @@ from shared.http.dependencies import IdempotencyKey, IfMatch, IfNoneMatch, PageL
 from shared.http.idempotency import Idempotency
 from shared.http.pagination import Cursors
 from shared.http.preconditions import is_unchanged, matches
-from shared.http.requests import JSON, MERGE_PATCH, body_of, json_object
+from shared.http.requests import JSON, MERGE_PATCH, body_of, json_object, valid
 from shared.realtime.channels import Channels
 from shared.sessions.listing import SessionLists, Wanted
+from shared.sessions.merge import merged
 from shared.sessions.model import (
     DEFAULT_TTL_S,
     MAX_LIFETIME_S,
@@ -66,7 +67,7 @@ class CreateBody(_Body):
 
 
 async def merge_patch(request: Request) -> dict[str, Any]:
-    """The patch of the session's data."""
+    """A patch of the session's data or access."""
     return await json_object(request, (MERGE_PATCH, JSON))
 
 
@@ -149,7 +150,22 @@ def share(
     body: Annotated[AccessBody, Depends(body_of(AccessBody))],
     if_match: IfMatch = None,
 ) -> Response:
-    return session_response(desk.share(caller, session_id, body.access(), matches(if_match)))
+    access = body.access()
+    return session_response(desk.share(caller, session_id, lambda _: access, matches(if_match)))
+
+
+@router.patch("/{session_id}/access")
+def share_more(
+    caller: Writer,
+    desk: Desk,
+    session_id: str,
+    given: Annotated[dict[str, Any], Depends(merge_patch)],
+    if_match: IfMatch = None,
+) -> Response:
+    def next_access(present: Access) -> Access:
+        return valid(AccessBody, merged(present.as_dict(), given)).access()
+
+    return session_response(desk.share(caller, session_id, next_access, matches(if_match)))
 
 
 @router.post("/{session_id}/touch")

@@ -51,13 +51,17 @@ def body_of(model: type[_Model], max_bytes: int = MAX_BODY_BYTES) -> Callable[[R
     """A dependency that gives the body as `model`; put it after the caller, so that strangers learn nothing."""
 
     async def read(request: Request) -> _Model:
-        given = await json_object(request, max_bytes=max_bytes)
-        try:
-            return model.model_validate(given)
-        except ValidationError as error:
-            raise Invalid("the body does not fit", [_told(item) for item in error.errors()]) from error
+        return valid(model, await json_object(request, max_bytes=max_bytes))
 
     return read
+
+
+def valid(model: type[_Model], given: Any) -> _Model:
+    """The value as `model`; raises Invalid with a pointer to each error."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise Invalid("the body does not fit", [_told(item) for item in error.errors()]) from error
 
 
 def parsed_object(raw: bytes) -> dict[str, Any]:

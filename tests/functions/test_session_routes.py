@@ -26,7 +26,7 @@ from tests.sessions.conftest import Team, sent, team
 from tests.support.connections import RecordingConnections
 
 __all__ = ["sent", "team"]
-MERGE_PATCH = {"content-type": "application/merge-patch+json"}
+PATCHING = {"content_type": "application/merge-patch+json"}
 
 
 @dataclass
@@ -197,6 +197,7 @@ ROUTES = [
     ("GET", "/sessions/{id}"),
     ("PATCH", "/sessions/{id}"),
     ("PUT", "/sessions/{id}/access"),
+    ("PATCH", "/sessions/{id}/access"),
     ("POST", "/sessions/{id}/touch"),
     ("POST", "/sessions/{id}/end"),
     ("DELETE", "/sessions/{id}"),
@@ -237,6 +238,14 @@ def test_sharing_lets_a_colleague_in(site: Site) -> None:
     problem_of(site.call("PATCH", path, {"a": 1}, user="bob"), 403, "permission-denied")
     assert site.call("PUT", f"{path}/access", {"tenant": "write"}).headers["etag"] == '"3"'
     assert site.call("PATCH", path, {"a": 1}, user="cat").status_code == 200
+
+
+def test_single_shares_are_added_and_taken_by_merge_patch(site: Site) -> None:
+    path = f"/sessions/{site.create(access={'tenant': 'read', 'users': {'bob': 'read'}})['id']}/access"
+    answer = site.call("PATCH", path, {"tenant": None, "users": {"bob": None, "cat": "write"}}, **PATCHING)
+    assert answer.json()["access"] == {"tenant": None, "users": {"cat": "write"}}
+    problem_of(site.call("PATCH", path, {"users": {"cat": "own"}}), 422, "invalid")
+    problem_of(site.call("PATCH", path, {"owner": "cat"}), 422, "invalid")
 
 
 def test_end_touch_and_delete(site: Site) -> None:

@@ -62,7 +62,7 @@ def test_an_expired_session_takes_no_more_writes_and_can_be_deleted(team: Team) 
     team.later(2)
     attempts: tuple[Callable[[], object], ...] = (
         lambda: team.sessions.patch(ann, session.id, {}, None),
-        lambda: team.sessions.share(ann, session.id, Access(), None),
+        lambda: team.sessions.share(ann, session.id, lambda _: Access(), None),
         lambda: team.sessions.touch(ann, session.id),
         lambda: team.sessions.end(ann, session.id, None),
     )

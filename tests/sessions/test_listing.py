@@ -47,9 +47,9 @@ def test_the_owner_filter_opens_no_doors(team: Team) -> None:
 def test_taking_a_share_away_takes_it_from_the_list(team: Team) -> None:
     session = team.create(access=Access("read", {"bob": "write"}))
     assert listed(team, team.identity("bob")) == [session.id]
-    team.sessions.share(team.identity(), session.id, Access(None, {"bob": "write"}), None)
+    team.sessions.share(team.identity(), session.id, lambda _: Access(None, {"bob": "write"}), None)
     assert listed(team, team.identity("cat")) == []
-    team.sessions.share(team.identity(), session.id, Access(), None)
+    team.sessions.share(team.identity(), session.id, lambda _: Access(), None)
     assert listed(team, team.identity("bob")) == []
 
 

@@ -86,6 +86,29 @@ def test_concurrent_patches_of_several_environments_are_all_kept(team: Team, poo
     assert [event["version"] for event in team.events(session.id)] == list(range(1, 62))
 
 
+def test_a_crowd_of_writers_loses_nothing(team: Team) -> None:
+    session = team.create(data={})
+    with ThreadPoolExecutor(50) as crowd:
+        patch = lambda i: team.sessions.patch(team.identity(), session.id, {str(i): i}, None)  # noqa: E731
+        list(crowd.map(patch, range(100)))
+    assert len(json.loads(team.sessions.get(team.identity(), session.id).data)) == 100
+
+
+def test_a_writer_that_never_gets_through_is_told_to_come_again(team: Team) -> None:
+    session, ann, clock = team.create(), team.identity(), [0.0]
+
+    def others_are_faster(_: str) -> bool:
+        clock[0] += 1
+        team.sessions.patch(ann, session.id, {"theirs": clock[0]}, None)
+        return True
+
+    slow = Sessions(team.store, team.access, team.settings, sleep=lambda _: None, clock=lambda: clock[0])
+    with pytest.raises(Conflict) as caught:
+        slow.patch(ann, session.id, {"mine": 1}, others_are_faster)
+    assert caught.value.retry_after == 1
+    assert "mine" not in json.loads(team.sessions.get(ann, session.id).data)
+
+
 def test_of_concurrent_conditional_patches_one_wins(team: Team, pool: ThreadPoolExecutor) -> None:
     session = team.create()
 
@@ -105,7 +128,7 @@ def test_if_match_guards_every_change(team: Team, header: str, fits: bool) -> No
         ann, condition = team.identity(), matches(header)
         return [
             lambda: sessions.patch(ann, session_id, {}, condition),
-            lambda: sessions.share(ann, session_id, ANYBODY_READS, condition),
+            lambda: sessions.share(ann, session_id, lambda _: ANYBODY_READS, condition),
             lambda: sessions.end(ann, session_id, condition),
             lambda: sessions.delete(ann, session_id, condition),
         ]
@@ -137,7 +160,7 @@ def every_operation(team: Team, caller: Any, session_id: str) -> list[Callable[[
     return [
         lambda: sessions.get(caller, session_id),
         lambda: sessions.patch(caller, session_id, {"a": 1}, None),
-        lambda: sessions.share(caller, session_id, Access(), None),
+        lambda: sessions.share(caller, session_id, lambda _: Access(), None),
         lambda: sessions.touch(caller, session_id),
         lambda: sessions.end(caller, session_id, None),
         lambda: sessions.delete(caller, session_id, None),
@@ -175,9 +198,9 @@ def test_a_writer_by_sharing_changes_data_and_no_more(team: Team, access: Access
 
 def test_sharing_can_be_given_and_taken_away(team: Team) -> None:
     session, bob = team.create(), team.identity("bob")
-    team.sessions.share(team.identity(), session.id, Access(None, {"bob": "read"}), None)
+    team.sessions.share(team.identity(), session.id, lambda _: Access(None, {"bob": "read"}), None)
     assert team.access.may_read(bob, session.id)
-    team.sessions.share(team.identity(), session.id, Access(), None)
+    team.sessions.share(team.identity(), session.id, lambda _: Access(), None)
     assert not team.access.may_read(bob, session.id)
     assert [event["version"] for event in team.events(session.id)] == [1, 2, 3]
 
