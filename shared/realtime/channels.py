@@ -147,9 +147,9 @@ class Channels:
         socket = self._sockets.find(connection)
         if socket is None or socket.scope != scope:
             return False
-        self._connections.disconnect(socket)
+        known = self._connections.disconnect(socket)
         self._delivery.close([connection], why)
-        return True
+        return known
 
     def disconnect_user(
         self,

@@ -239,7 +239,7 @@ class Connections:
             raise refused(status)
 
     def disconnect(self, socket: Socket, *, if_lease_ended: bool = False) -> bool:
-        """Forgets the connection and leaves its channels; False when its lease turned out to go on."""
+        """Forgets the connection and leaves its channels; False when there was none, or its lease goes on."""
         scope = socket.scope
         status, *channels = self._redis.run(
             _DISCONNECT,
@@ -257,7 +257,7 @@ class Connections:
         )
         if channels:
             self._leave_all(socket, channels)
-        return bool(status != "alive")
+        return bool(status == "ok")
 
     def _leave_all(self, socket: Socket, channels: Sequence[str]) -> None:
         """Takes the connection out of its lanes, and only then drops its record; `deliver` tells the others."""

@@ -80,6 +80,8 @@ async def connected(stack: Stack, email: str = ALICE, **options: Any) -> AsyncIt
         yield client
     finally:
         await client.disconnect()
+        # The SDK closes its socket in the background; the loop must not end before.
+        await asyncio.gather(*client._background_tasks, return_exceptions=True)
 
 
 def channel() -> str:
