@@ -3,25 +3,28 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from shared.state.errors import CommandRefused, OutcomeUnknown, Unreachable
 from shared.state.published import UpstashError, decode
+
+# Upstash says so with status 400, before it executes anything.
+_OVER_QUOTA: Final = ("ERR max requests limit exceeded", "ERR max daily request limit exceeded")
 
 
 def answer_of(status: int, body: bytes) -> Any:
     """The result of a single command; raises CommandRefused when it failed."""
     answer = _item(status, _parsed(status, body))
-    if isinstance(answer, CommandRefused):
+    if isinstance(answer, Exception):
         raise answer
     return answer
 
 
 def answers_of(status: int, body: bytes, count: int) -> list[Any]:
-    """The results of `count` commands, a CommandRefused where one failed; raises it when all were refused."""
+    """The results of `count` commands, an exception (CommandRefused) where one failed; raises what befell all."""
     parsed = _parsed(status, body)
     if isinstance(parsed, Mapping) and isinstance(parsed.get("error"), str):
-        raise CommandRefused(parsed["error"], status)
+        raise _refusal(parsed["error"], status)
     if not isinstance(parsed, list) or len(parsed) != count:
         raise OutcomeUnknown(f"Redis did not answer {count} commands with {count} results", status)
     return [_item(status, entry) for entry in parsed]
@@ -42,13 +45,19 @@ def _item(status: int, entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         raise OutcomeUnknown(f"Redis answered {status} with neither result nor error", status)
     if isinstance(entry.get("error"), str):
-        return CommandRefused(entry["error"], status)
+        return _refusal(entry["error"], status)
     if "result" not in entry:
         raise OutcomeUnknown(f"Redis answered {status} with neither result nor error", status)
     try:
         return decode(entry["result"])
     except (ValueError, UpstashError) as error:
         return CommandRefused(f"UNREADABLE result: {error}", status)
+
+
+def _refusal(message: str, status: int) -> CommandRefused | Unreachable:
+    if message.startswith(_OVER_QUOTA):
+        return Unreachable(f"Redis is over its quota: {message}", status)
+    return CommandRefused(message, status)
 
 
 def _excerpt(body: bytes) -> str:

@@ -26,7 +26,7 @@ class Redis:
     """
 
     def __init__(self, url: str, token: str, *, timeout_ms: int, connect_timeout_ms: int) -> None:
-        self._upstash = _Upstash(_checked(url), token, timeout_ms, connect_timeout_ms)
+        self._upstash = _Upstash(_address(url), _credential(token), timeout_ms, connect_timeout_ms)
         self.close: Callable[[], None] = weakref.finalize(self, self._upstash.close)
 
     @classmethod
@@ -98,11 +98,19 @@ class _Upstash(PublishedRedis):
         return list(batch.exec())
 
 
-def _checked(url: str) -> str:
+def _address(url: str) -> str:
+    url = url.strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise InvalidSetting(f"UPSTASH_REDIS_REST_URL must be an http(s) address, not {url!r}")
+        raise InvalidSetting("UPSTASH_REDIS_REST_URL must be the database's http(s) address")
     return url.rstrip("/")
+
+
+def _credential(token: str) -> str:
+    token = token.strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise InvalidSetting("UPSTASH_REDIS_REST_TOKEN holds characters that no token has")
+    return token
 
 
 def _wire(command: Sequence[Argument]) -> list[str]:

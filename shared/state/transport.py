@@ -31,16 +31,19 @@ class Transport:
     """
 
     def __init__(
-        self, timeout_ms: int, connect_timeout_ms: int, sync_token_changed: Callable[[str], None]
+        self,
+        timeout_ms: int,
+        connect_timeout_ms: int,
+        sync_token_changed: Callable[[str], None],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._timeout_s = timeout_ms / 1000
         self._connect_timeout_s = connect_timeout_ms / 1000
         self._sync_token_changed = sync_token_changed
+        self._now = now
         self._idle: list[tuple[float, http.client.HTTPConnection]] = []
 
-    def execute(
-        self, url: str, headers: Mapping[str, str], command: Sequence[Any], from_pipeline: bool = False
-    ) -> Any:
+    def execute(self, url: str, headers: Mapping[str, str], command: Sequence[Any], from_pipeline: bool = False) -> Any:
         """The result, or for a pipeline the results with a CommandRefused where one failed.
 
         Raises Unreachable, OutcomeUnknown or CommandRefused.
@@ -63,7 +66,7 @@ class Transport:
             connection.close()
             raise
         if connection.sock is not None:
-            self._idle.append((time.time(), connection))
+            self._idle.append((self._now(), connection))
         if token:
             self._sync_token_changed(token)
         return status, answer
@@ -72,7 +75,7 @@ class Transport:
         """A kept connection that the server has not closed; the last one used first."""
         while self._idle:
             since, connection = self._idle.pop()
-            if 0 <= time.time() - since < _IDLE_SECONDS and not _readable(connection.sock):
+            if 0 <= self._now() - since < _IDLE_SECONDS and not _readable(connection.sock):
                 return connection
             connection.close()
         return None
@@ -96,9 +99,7 @@ class Transport:
         """Made once: it takes 30 ms."""
         return ssl.create_default_context()
 
-    def _send(
-        self, connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], body: bytes
-    ) -> None:
+    def _send(self, connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], body: bytes) -> None:
         connection.sock.settimeout(self._timeout_s)
         try:
             connection.request("POST", path, body, {**headers, "Content-Type": "application/json"})

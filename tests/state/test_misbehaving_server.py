@@ -12,6 +12,7 @@ from shared.settings import InvalidSetting
 from shared.state.client import Redis
 from shared.state.errors import CommandRefused, OutcomeUnknown, Unreachable
 from shared.state.scripts import Script
+from shared.state.transport import Transport
 from tests.state.misbehaving import (
     Behaviour,
     MisbehavingServer,
@@ -88,6 +89,12 @@ def test_an_error_of_the_command_keeps_its_message_and_status() -> None:
     assert caught.value.message == "WRONGTYPE Operation against …"
 
 
+def test_an_exhausted_quota_is_unavailability_and_not_a_bug() -> None:
+    message = "ERR max requests limit exceeded. Limit: 500000, Usage: 500000."
+    with MisbehavingServer(answer(400, {"error": message})) as server, pytest.raises(Unreachable, match="quota"):
+        client_of(server).call("GET", "k")
+
+
 def test_what_the_server_said_is_not_shown_to_callers() -> None:
     with MisbehavingServer(answer(401, {"error": "WRONGPASS secret"})) as server, pytest.raises(Unavailable) as caught:
         client_of(server).call("GET", "k")
@@ -114,6 +121,19 @@ def test_a_handshake_that_is_not_answered_ends_after_the_connect_timeout() -> No
 def test_an_address_that_is_none_fails_at_start(url: str) -> None:
     with pytest.raises(InvalidSetting):
         Redis(url, "t", timeout_ms=1, connect_timeout_ms=1)
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "\u00e9"])
+def test_a_token_that_is_none_fails_at_start(token: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        Redis("https://h", token, timeout_ms=1, connect_timeout_ms=1)
+    assert token not in str(caught.value)
+
+
+def test_white_space_around_address_and_token_does_no_harm() -> None:
+    with MisbehavingServer() as server:
+        Redis(f" {server.url}/\n", "token\n", timeout_ms=5000, connect_timeout_ms=5000).call("PING")
+    assert server.requests[0].headers["authorization"] == "Bearer token"
 
 
 def test_one_failing_command_of_a_pipeline_loses_no_other_result() -> None:
@@ -237,6 +257,18 @@ def test_a_server_that_announces_the_end_of_the_connection_is_believed() -> None
         redis.call("INCR", "n")
         redis.call("INCR", "n")
     assert server.connections == 2
+
+
+@pytest.mark.parametrize(("idle_s", "connections"), [(29, 1), (31, 2), (-1, 2)])
+def test_a_connection_that_was_idle_for_long_is_not_trusted(idle_s: int, connections: int) -> None:
+    clock = [1000.0]
+    with MisbehavingServer() as server:
+        transport = Transport(5000, 5000, lambda _: None, lambda: clock[0])
+        for _ in range(2):
+            transport.execute(server.url, {}, ["PING"])
+            clock[0] += idle_s
+        transport.close()
+        assert server.connections == connections
 
 
 def test_a_connection_after_a_failure_is_not_used_again() -> None:
