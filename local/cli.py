@@ -1,25 +1,16 @@
 """`traffic-cop`: the whole service on this machine, and tokens to try it with."""
 
 import argparse
-import asyncio
-import json
-import logging
-import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from local import rundir
-from local.datadir import InUse
 from local.demo_users import DEMO_USERS, PASSWORD
-from local.ports import DEFAULT_BASE, PortTaken
-from local.screen import render
-from local.serverless import ServerlessError
-from local.stack import Stack, StackOptions
-from local.tokens import SignInRefused, access_token
+from local.ports import DEFAULT_BASE
+from local.refused import Refused
+from local.tokens import access_token
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HIGHEST_BASE = 65_530
 
 
@@ -27,11 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; errors are one line on standard error."""
     asked = _parser().parse_args(arguments)
     try:
-        status: int = asked.run(asked)
-    except (InUse, PermissionError, PortTaken, ServerlessError, SignInRefused, rundir.NotRunning) as error:
+        asked.run(asked)
+    except (PermissionError, Refused) as error:
         print(f"traffic-cop: {error}", file=sys.stderr)
         return 1
-    return status
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,60 +62,18 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-def _up(asked: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+def _up(asked: argparse.Namespace) -> None:
+    # The stack takes half a second to import, and the other commands do without.
+    from local.stack import StackOptions
+    from local.up import up
+
+    data = asked.data.resolve() if asked.data else None
     options = StackOptions(
-        port_base=asked.port_base,
-        workers=asked.workers,
-        data_dir=asked.data and asked.data.resolve(),
-        verbose=asked.verbose,
+        port_base=asked.port_base, workers=asked.workers, data_dir=data, verbose=asked.verbose
     )
-    stack = Stack(options)
-    announce: Callable[[Stack], None] = _announce_json if asked.json else _announce
-    return asyncio.run(_run(stack, announce))
+    up(options, asked.json)
 
 
-async def _run(stack: Stack, announce: Callable[[Stack], None]) -> int:
-    """Until a signal; SIGUSR1 runs the schedules at once, a second stop signal ends everything hard."""
-    loop = asyncio.get_running_loop()
-    asked_to_stop = asyncio.Event()
-
-    def stop() -> None:
-        if asked_to_stop.is_set():
-            os._exit(1)
-        asked_to_stop.set()
-
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, stop)
-    stopping = asyncio.create_task(asked_to_stop.wait())
-    starting = asyncio.create_task(stack.start())
-    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return 0
-    starting.result()
-    ticks: set[asyncio.Task[None]] = set()
-    loop.add_signal_handler(signal.SIGUSR1, lambda: ticks.add(loop.create_task(stack.tick())))
-    try:
-        announce(stack)
-        await stopping
-    finally:
-        await stack.stop()
-    return 0
-
-
-def _announce_json(stack: Stack) -> None:
-    print(json.dumps(stack.describe()), flush=True)
-
-
-def _announce(stack: Stack) -> None:
-    token = stack.issuer.session_for(DEMO_USERS[0].email)["access_token"]
-    bucket = next((bucket.name for bucket in stack.service.buckets), "-")
-    print(render(stack.describe(), token, bucket, str(stack.data.log), stack.options.port_base), flush=True)
-
-
-def _token(asked: argparse.Namespace) -> int:
+def _token(asked: argparse.Namespace) -> None:
     stack = rundir.find(asked.port_base)
     print(access_token(stack["supabase_url"], stack["supabase_anon_key"], asked.email, asked.password))
-    return 0

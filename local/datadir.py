@@ -7,10 +7,12 @@ import secrets
 from pathlib import Path
 from typing import IO
 
+from local.refused import Refused
+
 _KEYS = "keys.json"
 
 
-class InUse(Exception):
+class InUse(Refused):
     """Another stack works on this directory."""
 
 

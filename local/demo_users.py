@@ -1,8 +1,10 @@
 """Somebody to sign in as: two users of one tenant, one of another."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from local.issuer import SupabaseIssuer
+if TYPE_CHECKING:
+    from local.issuer import SupabaseIssuer
 
 PASSWORD = "password"  # noqa: S105 (of users on a loopback server)
 
@@ -21,7 +23,7 @@ DEMO_USERS = (
 )
 
 
-def add_demo_users(issuer: SupabaseIssuer) -> None:
+def add_demo_users(issuer: "SupabaseIssuer") -> None:
     """Those of an earlier run stay as they are, with their sessions."""
     for user in DEMO_USERS:
         if issuer.project.accounts.with_email(user.email) is None:

@@ -4,11 +4,13 @@ import errno
 import socket
 from dataclasses import astuple, dataclass
 
+from local.refused import Refused
+
 HOST = "127.0.0.1"
 DEFAULT_BASE = 4000
 
 
-class PortTaken(Exception):
+class PortTaken(Refused):
     """The message names the port, its purpose and the way out."""
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from local.refused import Refused
+
 _ADDRESSES = "stack.json"
 
 
-class NotRunning(Exception):
+class NotRunning(Refused):
     """No stack was found; the message says how to start one."""
 
 

@@ -4,10 +4,12 @@ import json
 import urllib.error
 import urllib.request
 
+from local.refused import Refused
+
 _TIMEOUT_S = 10
 
 
-class SignInRefused(Exception):
+class SignInRefused(Refused):
     """The issuer's own words."""
 
 
