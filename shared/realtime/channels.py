@@ -19,6 +19,7 @@ from shared.tenant.scope import TenantScope
 
 MAX_PRESENCE: Final = 500
 MAX_PUBLICATION_BYTES: Final = 65_536
+_MAX_TAGS_BYTES: Final = 4_096
 _IDEMPOTENCY_MS: Final = 300_000
 _PUBLISH, _PRESENCE, _HISTORY = (script(__file__, name) for name in ("publish", "presence", "history"))
 
@@ -80,13 +81,13 @@ class Channels:
         skip_history: bool = False,
     ) -> Published:
         """Appends `data` (JSON text, ≤ 64 KB) and delivers it; once per idempotency key within five minutes."""
-        if len(data) > MAX_PUBLICATION_BYTES:
-            raise TooLarge("a publication's data is at most 64 KB")
-        compact = msgspec.json.format(data, indent=-1)
+        body = publication_body(msgspec.json.format(data, indent=-1), tags=dict(tags) if tags else None)
+        if len(data) > MAX_PUBLICATION_BYTES or len(body.encode()) > MAX_PUBLICATION_BYTES + _MAX_TAGS_BYTES:
+            raise TooLarge("a publication's data is at most 64 KB, its tags 4 KB")
         event = self._delivery.event(scope, channel)
         args: dict[str, Argument] = {
             **event.args,
-            "body": publication_body(compact, tags=dict(tags) if tags else None),
+            "body": body,
             "idempotency_ms": _IDEMPOTENCY_MS if idempotency_key else 0,
             "kind": "msg" if skip_history else "pub",
         }

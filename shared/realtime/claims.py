@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from shared.errors import UnrecoverablePosition
 from shared.realtime.namespaces import namespace_of
-from shared.realtime.protocol import entry_push, error_reply, publication, unsubscribe_push
+from shared.realtime.protocol import entry_push, error_reply, publication, quoted, unsubscribe_push
 from shared.realtime.sender import Outcome
 
 _FRAME_BYTES: Final = 100_000
@@ -110,7 +110,7 @@ class Claim:
 
     def _reply(self, kind: str, cmd: int, subscription: str, extra: str) -> bytes:
         if kind == "c":
-            subs = f'"subs":{{"{self._channel}":{{{subscription}}}}}'
+            subs = f'"subs":{{{quoted(self._channel)}:{{{subscription}}}}}'
             return f'{{"id":{cmd},"connect":{{{extra},{subs}}}}}'.encode()
         members = ",".join(part for part in (extra, subscription) if part)
         return f'{{"id":{cmd},"subscribe":{{{members}}}}}'.encode()
@@ -131,7 +131,7 @@ def _fit(entries: Sequence[_Entry]) -> tuple[Sequence[_Entry], Sequence[_Entry]]
     """Those that fit one reply, and the rest."""
     size = 0
     for i, entry in enumerate(entries):
-        size += len(entry.body) + 40
+        size += len(entry.body.encode()) + 40
         if size > _FRAME_BYTES:
             return entries[:i], entries[i:]
     return entries, ()

@@ -1,6 +1,7 @@
 """A connection's life: admitted, connected, subscribed, refreshed, gone. Each step is one script."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,9 @@ GRACE_S: Final = 25
 _LEAVES_A_CALL: Final = 16
 # The SDKs' getState: an unrecoverable position is answered by error 112.
 _GET_STATE: Final = 2
+# Epochs are ours (delivery.py); what a client sends for one may be anything, and goes into a text of lines.
+_EPOCH: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_NO_EPOCH: Final = "?"
 _LETTERS: Final = {
     Permission.READ: "r",
     Permission.WRITE: "w",
@@ -304,8 +308,9 @@ def _wanted(options: SubscribeOptions | None, *, forced: bool = False) -> dict[s
     if options is None:
         return {"want_epoch": "", "want_offset": "", "jl": int(forced)}
     recovering = options.recover
+    epoch = options.epoch if _EPOCH.fullmatch(options.epoch) else _NO_EPOCH
     return {
-        "want_epoch": options.epoch if recovering else "",
+        "want_epoch": epoch if recovering else "",
         "want_offset": options.offset if recovering else "",
         "jl": int(options.join_leave or forced),
     }

@@ -1,6 +1,6 @@
 """Frames of the Centrifuge client protocol in JSON: commands in, replies and pushes out, one JSON text a line."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -9,6 +9,11 @@ from shared.errors import TrafficCopError
 # Names no event, so that SDKs ignore it; `{}` would be taken for a ping (DESIGN §2).
 KEEP_ALIVE: Final = '{"push":{"channel":"$ka"}}'
 _NULL: Final = msgspec.Raw(b"null")
+
+
+# As the schema has them; msgspec cannot check above int64.
+_Uint32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+_Uint64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -20,7 +25,7 @@ class SubscribeOptions(_Request, kw_only=True, omit_defaults=True):
 
     recover: bool = False
     epoch: str = ""
-    offset: int = 0
+    offset: _Uint64 = 0
     join_leave: bool = False
     flag: int = 0
 
@@ -71,7 +76,7 @@ class Position(_Request, kw_only=True, omit_defaults=True):
     """A position in a channel's log."""
 
     epoch: str = ""
-    offset: int = 0
+    offset: _Uint64 = 0
 
 
 class History(_Request, kw_only=True, omit_defaults=True):
@@ -116,7 +121,7 @@ class SubRefresh(_Request, kw_only=True, omit_defaults=True):
 class Command(_Request, kw_only=True, omit_defaults=True):
     """One command: an id that rises, and exactly one method."""
 
-    id: int = 0
+    id: _Uint32 = 0
     connect: Connect | None = None
     subscribe: Subscribe | None = None
     unsubscribe: Unsubscribe | None = None
@@ -168,7 +173,7 @@ def decode_frame(text: str) -> list[Command]:
     """The commands of one frame, in order; a client's `{}` is left out. Raises BadFrame."""
     try:
         return [_decoded(line) for line in text.split("\n") if line.strip() not in ("", "{}")]
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise BadFrame(str(error)) from error
 
 
@@ -182,11 +187,11 @@ def _decoded(line: str) -> Command:
 
 def reply(command_id: int, method: str, result: Any) -> str:
     """The reply to one command; `result` may hold msgspec.Raw."""
-    return _text({"id": command_id, method: result})
+    return quoted({"id": command_id, method: result})
 
 
 def error_reply(command_id: int, error: TrafficCopError) -> str:
-    return _text({"id": command_id, "error": protocol_error(error)})
+    return quoted({"id": command_id, "error": protocol_error(error)})
 
 
 def protocol_error(error: TrafficCopError) -> dict[str, Any]:
@@ -198,18 +203,18 @@ def protocol_error(error: TrafficCopError) -> dict[str, Any]:
 
 
 def disconnect_push(why: ServerDisconnect) -> str:
-    return _text({"push": {"disconnect": {"code": why.code, "reason": why.reason}}})
+    return quoted({"push": {"disconnect": {"code": why.code, "reason": why.reason}}})
 
 
 def unsubscribe_push(channel: str, code: int, reason: str) -> str:
-    return _text({"push": {"channel": channel, "unsubscribe": {"code": code, "reason": reason}}})
+    return quoted({"push": {"channel": channel, "unsubscribe": {"code": code, "reason": reason}}})
 
 
 def entry_push(channel: str, kind: str, offset: int, body: str) -> str:
     """A log entry as it goes to members: publications have their offset, ephemeral ones (`msg`) none."""
     if kind in ("join", "leave"):
-        return f'{{"push":{{"channel":{_text(channel)},"{kind}":{{"info":{body}}}}}}}'
-    return f'{{"push":{{"channel":{_text(channel)},"pub":{publication(offset if kind == "pub" else 0, body)}}}}}'
+        return f'{{"push":{{"channel":{quoted(channel)},"{kind}":{{"info":{body}}}}}}}'
+    return f'{{"push":{{"channel":{quoted(channel)},"pub":{publication(offset if kind == "pub" else 0, body)}}}}}'
 
 
 def publication(offset: int, body: str) -> str:
@@ -223,14 +228,15 @@ def publication_body(data: bytes | str, info: str = "", tags: dict[str, str] | N
     if info:
         parts.append(f'"info":{info}')
     if tags:
-        parts.append(f'"tags":{_text(tags)}')
+        parts.append(f'"tags":{quoted(tags)}')
     return ",".join(parts)
 
 
 def client_info(user: str, client: str) -> str:
     """How a connection shows itself in presence, join, leave and its publications."""
-    return _text({"user": user, "client": client})
+    return quoted({"user": user, "client": client})
 
 
-def _text(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """The value as compact JSON text."""
     return msgspec.json.encode(value).decode()

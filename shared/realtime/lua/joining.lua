@@ -1,14 +1,16 @@
 -- USES realtime/channel, auth/connection
 -- What connect and subscribe share: the connection's subscription and the lane's member.
-local KEPT_TOMBSTONES, RACE_WINDOW = 300, 200
+local KEPT_TOMBSTONES, MOST, RACE_WINDOW = 300, 500, 200
 
 -- A connection remembers the last command of each channel, so that frames that race cannot undo a later one; what
--- is too old to race is forgotten.
+-- is too old to race is forgotten; with far too many, all of them.
 local function remember(subs, channel, cmd, on)
   local size = 0
   for _ in pairs(subs) do size = size + 1 end
   for name, sub in pairs(subs) do
-    if size > KEPT_TOMBSTONES and not sub[2] and sub[1] < cmd - RACE_WINDOW then subs[name] = nil end
+    if not sub[2] and (size > MOST or (size > KEPT_TOMBSTONES and sub[1] < cmd - RACE_WINDOW)) then
+      subs[name] = nil
+    end
   end
   subs[channel] = { cmd, on }
 end
