@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from local.aws import ThreadedAws
 from local.issuer import ThreadedIssuer
 from local.redis import ThreadedUpstash
 from tests.support.stack import Stack, running_stack
@@ -31,6 +32,13 @@ def issuer() -> Iterator[ThreadedIssuer]:
     Shared by all tests: one that rotates keys, moves the clock or breaks the JWKS makes its own `ThreadedIssuer`.
     """
     with ThreadedIssuer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[ThreadedAws]:
+    """S3 and SQS behind the strict gate: `.s3_url`, `.sqs_url`, `.client("s3")`, `.events_of(bucket)`."""
+    with ThreadedAws() as server:
         yield server
 
 

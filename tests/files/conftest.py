@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import httpx
 import msgspec
@@ -23,12 +24,6 @@ from shared.realtime.realtime import Realtime
 from shared.settings import Settings
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
 from tests.support.connections import RecordingConnections
-
-
-@pytest.fixture(scope="session")
-def aws() -> Iterator[ThreadedAws]:
-    with ThreadedAws() as server:
-        yield server
 
 
 @dataclass
@@ -91,14 +86,19 @@ class Desk:
         return [msgspec.json.decode(f"{{{body}}}")["data"]["type"] for _, body in position.publications]
 
 
+@pytest.fixture(scope="session")
+def s3(aws: ThreadedAws) -> Iterator[Any]:
+    with closing(aws.client("s3")) as client:
+        yield client
+
+
 @pytest.fixture
-def desk(upstash: ThreadedUpstash, aws: ThreadedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(upstash: ThreadedUpstash, aws: ThreadedAws, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.secret_key)
     monkeypatch.setenv("AWS_SESSION_TOKEN", aws.session_token)
     bucket = f"files-{secrets.token_hex(6)}"
-    with closing(aws.client("s3")) as s3:
-        s3.create_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket)
     with RecordingConnections() as sent, httpx.Client() as http:
         settings = Settings(
             upstash_redis_rest_url=upstash.rest_url,

@@ -112,17 +112,17 @@ def test_one_column_is_a_table_when_it_is_called_one(reader: Reader) -> None:
 
 
 def test_a_quote_that_never_closes_limits_the_result(reader: Reader) -> None:
-    outcome = reader.read(b'a,b\n1,2\n3,"' + b"x" * 2_000_000, "x.csv")
+    outcome = reader.read(b'a,b\n1,2\n3,"' + b"x" * 1_100_000, "x.csv")
     assert outcome.status == "limited"
     assert "row 2 cannot be read" in outcome.detail
     assert json.loads(outcome.result)["preview"] == [{"a": 1, "b": 2}]
 
 
-def test_two_hundred_thousand_columns_are_cut(reader: Reader) -> None:
-    content = b",".join(b"c%d" % i for i in range(200_000)) + b"\n" + b",".join([b"1"] * 200_000)
+def test_fifty_thousand_columns_are_cut(reader: Reader) -> None:
+    content = b",".join(b"c%d" % i for i in range(50_000)) + b"\n" + b",".join([b"1"] * 50_000)
     outcome = reader.read(content, "x.csv")
     assert (outcome.status, len(json.loads(outcome.result)["schema"])) == ("limited", 2_000)
-    assert "200000 columns" in outcome.detail
+    assert "50000 columns" in outcome.detail
 
 
 def test_a_result_never_exceeds_a_mebibyte(reader: Reader) -> None:
