@@ -8,6 +8,7 @@ from local.aws.requests import S3Request
 from local.aws.upstream import Answer
 
 _REQUEST_ID: Final = re.compile(rb"<RequestId>[^<]*</RequestId>")
+_LOCATION: Final = re.compile(rb"<Location>[^<]*</Location>")
 _HOST_ID: Final = re.compile(rb"<HostId>[^<]*</HostId>")
 _NEVER_ANSWERED: Final = ("x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm")
 
@@ -20,6 +21,8 @@ def correct(request: S3Request, answer: Answer) -> None:
         del answer.headers["x-amz-version-id"]
     if request.method == "HEAD":
         _mark_composite(answer)
+    if request.creates == "CompleteMultipartUpload":
+        _locate(request, answer)
 
 
 def recompute_composite_checksum(request: S3Request, source: Answer) -> None:
@@ -35,6 +38,13 @@ def name_request(answer: Answer, request_id: str, host_id: str) -> None:
     if not answer.ok and isinstance(answer.body, bytes):
         body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), answer.body)
         answer.body = _HOST_ID.sub(f"<HostId>{host_id}</HostId>".encode(), body)
+
+
+def _locate(request: S3Request, answer: Answer) -> None:
+    """moto names a host of AWS; the object is here."""
+    url = f"http://{request.headers.get('host', '')}{request.canonical_path}"
+    answer.body = _LOCATION.sub(f"<Location>{url}</Location>".encode(), answer.text)
+    answer.headers.pop("content-length", None)
 
 
 def _mark_composite(answer: Answer) -> None:

@@ -5,7 +5,7 @@ import base64
 import logging
 import secrets
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from weakref import WeakValueDictionary
 
 from aiohttp import ClientError, web
@@ -81,10 +81,12 @@ class Gate:
         except Refusal as refusal:
             refusal.details.setdefault("Resource", resource)
             answer = _refused(refusal, exchange)
-        except ClientError:
-            _log.exception("moto did not answer %s %s", incoming.method, incoming.raw_path)
-            answer = _refused(Refusal("InternalError", "We encountered an internal error."), exchange)
-        await self._add_cors(incoming, bucket, answer)
+        except Exception:
+            _log.exception("%s %s failed", incoming.method, incoming.raw_path)
+            answer = _refused(_internal_error(), exchange)
+        # Without moto there is nobody to tell the rules.
+        with suppress(ClientError):
+            await self._add_cors(incoming, bucket, answer)
         return answer
 
     async def _dispatch(self, request: S3Request, exchange: _Exchange) -> Answer:
@@ -154,7 +156,7 @@ class Gate:
         corrections.correct(request, answer)
         if answer.status >= 500:
             _log.error("moto failed on %s %s: %s", request.method, request.resource, await whole(answer))
-            raise Refusal("InternalError", "We encountered an internal error. Please try again.")
+            raise _internal_error()
         if answer.ok and request.method != "GET":
             self._uploads.note(request, answer.text, self._now())
         if answer.ok and "uploads" in request.params and request.method == "GET":
@@ -187,6 +189,10 @@ class Gate:
             answer.headers.update(cors.decoration(rules, incoming.method, origin))
 
 
+def _internal_error() -> Refusal:
+    return Refusal("InternalError", "We encountered an internal error. Please try again.")
+
+
 def _refused(refusal: Refusal, exchange: _Exchange) -> Answer:
     headers = CIMultiDict({"content-type": "application/xml"})
     return Answer(refusal.status, headers, refusal.document(exchange.request_id, exchange.host_id))
@@ -199,10 +205,11 @@ async def _send(incoming: web.BaseRequest, answer: Answer) -> web.StreamResponse
         response.force_close()
     if isinstance(answer.body, bytes):
         return response
-    await response.prepare(incoming)
-    async for block in blocks(answer.body):
-        await response.write(block)
-    await response.write_eof()
+    async with answer.body as source:
+        await response.prepare(incoming)
+        async for block in blocks(source):
+            await response.write(block)
+        await response.write_eof()
     return response
 
 

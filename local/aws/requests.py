@@ -39,7 +39,10 @@ class S3Request:
         """Of a request line's `target`, path-style: `/bucket/key?query`."""
         raw_path, _, raw_query = re.sub(r"^https?://[^/]*", "", target).partition("?")
         query = [_pair(part) for part in raw_query.split("&") if part]
-        bucket, _, key = unquote(raw_path).removeprefix("/").partition("/")
+        try:
+            bucket, _, key = unquote(raw_path, errors="strict").removeprefix("/").partition("/")
+        except UnicodeDecodeError:
+            raise Refusal("InvalidURI", "Couldn't parse the specified URI.", URI=raw_path) from None
         if len(key.encode()) > _LONGEST_KEY:
             raise Refusal("KeyTooLongError", "Your key is too long", Size=str(len(key.encode())))
         return cls(method, raw_path, query, headers, source_ip, bucket, key, dict(reversed(query)))

@@ -1,5 +1,6 @@
 """S3 and SQS of the local stack, as one thing to start and stop."""
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,30 +61,36 @@ class LocalAws:
     async def start(
         self, host: str = "127.0.0.1", s3_port: int = 0, sqs_port: int = 0, data_dir: Path | None = None
     ) -> None:
-        """Port 0 takes a free one. With `data_dir`, S3 (not SQS) goes on where the last `stop` left it."""
+        """Port 0 takes a free one. With `data_dir`, S3 (not SQS) goes on where the last `stop` left it.
+
+        Raises OSError when `s3_port` is taken, MotoFailed when `sqs_port` is or moto does not start.
+        """
+        listener = socket.create_server((host, s3_port), backlog=128)
+        try:
+            await self._start_moto(host, sqs_port, data_dir)
+        except BaseException:
+            listener.close()
+            raise
+        await self._start_gate(listener)
+        self.s3_url = f"http://{host}:{listener.getsockname()[1]}"
+
+    async def _start_moto(self, host: str, sqs_port: int, data_dir: Path | None) -> None:
         if data_dir is not None:
             data_dir.mkdir(parents=True, exist_ok=True)
             self._uploads.keep_in(data_dir / "uploads.json")
         await self._moto.start(host, sqs_port, data_dir / "objects.pickle" if data_dir else None)
         self.sqs_url = self._moto.sqs_url
-        self._upstream = Upstream(self._moto.s3_url, self.region)
-        try:
-            await self._start_gate(self._upstream, host, s3_port)
-        except OSError:
-            await self.stop()
-            raise
 
-    async def _start_gate(self, upstream: Upstream, host: str, port: int) -> None:
+    async def _start_gate(self, listener: socket.socket) -> None:
+        self._upstream = Upstream(self._moto.s3_url, self.region)
         authorizer = Authorizer(self.credentials, self.region)
-        gate = Gate(upstream, authorizer, self._events, self._uploads, self._moment)
+        gate = Gate(self._upstream, authorizer, self._events, self._uploads, self._moment)
         server = web.Server(
             gate.handle, auto_decompress=False, max_line_size=_MAX_LINE, max_field_size=_MAX_LINE, access_log=None
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        self.s3_url = f"http://{host}:{self._runner.addresses[0][1]}"
+        await web.SockSite(self._runner, listener).start()
 
     async def stop(self) -> None:
         """Saves the objects when there is a data directory, and ends everything that `start` started."""

@@ -67,7 +67,7 @@ def canonical_request(
 
 def string_to_sign(canonical: str, stamp: str, scope: Scope) -> str:
     """`stamp` is the request's time as in `X-Amz-Date`."""
-    return "\n".join((ALGORITHM, stamp, str(scope), hashlib.sha256(canonical.encode()).hexdigest()))
+    return "\n".join((ALGORITHM, stamp, str(scope), hashlib.sha256(_raw(canonical)).hexdigest()))
 
 
 def signature(signing_key: bytes, text: str) -> str:
@@ -76,6 +76,11 @@ def signature(signing_key: bytes, text: str) -> str:
 
 def is_same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
+
+
+def _raw(text: str) -> bytes:
+    """Header bytes that are no UTF-8 arrive as surrogates."""
+    return text.encode(errors="surrogateescape")
 
 
 def _folded(headers: CIMultiDict[str], name: str) -> str:

@@ -3,15 +3,18 @@
 import asyncio
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from local.aws import LocalAws, ThreadedAws, snapshot
+from tests.local.aws.answers import refusal
 
 
 def test_objects_and_open_uploads_survive_a_restart(tmp_path: Path) -> None:
@@ -62,15 +65,21 @@ def test_moto_ends_when_its_parent_is_killed() -> None:
     raise AssertionError("moto still runs")
 
 
-def test_a_port_in_use_leaves_nothing_running(aws: ThreadedAws) -> None:
-    second = LocalAws()
+def test_a_port_in_use_is_an_error(aws: ThreadedAws) -> None:
+    taken = int(aws.s3_url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        asyncio.run(LocalAws().start(s3_port=taken))
 
-    async def start() -> None:
-        with pytest.raises(OSError, match="address already in use"):
-            await second.start(s3_port=int(aws.s3_url.rpartition(":")[2]))
 
-    asyncio.run(start())
-    assert second.moto_pid is None
+def test_without_moto_every_request_fails_as_s3_fails() -> None:
+    with ThreadedAws() as aws:
+        assert aws.server.moto_pid is not None
+        s3 = aws.client("s3")
+        url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "a"})
+        s3.close()
+        os.kill(aws.server.moto_pid, signal.SIGKILL)
+        answer = httpx.get(url, headers={"origin": "https://app.test"})
+    assert refusal(answer) == (500, "InternalError")
 
 
 def test_objects_of_another_moto_are_not_loaded(tmp_path: Path) -> None:

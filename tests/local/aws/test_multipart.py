@@ -42,6 +42,7 @@ def test_the_etag_is_the_hash_of_the_hashes(s3: "S3Client", bucket: str, upload:
     done = upload.complete(upload.part(1, FIRST), upload.part(2, LAST))
     hashes = hashlib.md5(FIRST).digest() + hashlib.md5(LAST).digest()
     assert done["ETag"] == f'"{hashlib.md5(hashes).hexdigest()}-2"'
+    assert done["Location"] == f"{s3.meta.endpoint_url}/{bucket}/k"
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == FIRST + LAST
 
 

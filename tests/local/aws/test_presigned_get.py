@@ -93,6 +93,18 @@ def test_every_key_survives_the_way(s3: "S3Client", http: httpx.Client, bucket: 
     assert http.get(s3.generate_presigned_url("get_object", Params=params)).content == b"x"
 
 
+def test_a_path_that_is_no_utf_8_is_refused(http: httpx.Client, url: str) -> None:
+    assert refusal(http.get(url.replace("a.csv", "%FF"))) == (400, "InvalidURI")
+
+
+def test_a_client_that_leaves_early_disturbs_nobody(s3: "S3Client", http: httpx.Client, bucket: str, url: str) -> None:
+    s3.put_object(Bucket=bucket, Key="large", Body=bytes(8 * 1024 * 1024))
+    large = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "large"})
+    with http.stream("GET", large) as answer:
+        assert answer.status_code == 200
+    assert http.get(url).content == DATA
+
+
 def test_an_absent_object_is_not_found(s3: "S3Client", http: httpx.Client, bucket: str) -> None:
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "absent"})
     answer = http.get(url)
