@@ -21,6 +21,8 @@ MAX_PRESENCE: Final = 500
 MAX_PUBLICATION_BYTES: Final = 65_536
 _MAX_TAGS_BYTES: Final = 4_096
 _IDEMPOTENCY_MS: Final = 300_000
+# How the record of a connection begins that is being taken out of its channels.
+_GONE: Final = "g\n"
 _PUBLISH, _PRESENCE, _HISTORY = (script(__file__, name) for name in ("publish", "presence", "history"))
 
 
@@ -145,12 +147,7 @@ class Channels:
 
     def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
         """Closes one connection of the scope with the code; False when it has none of that id."""
-        socket = self._sockets.find(connection)
-        if socket is None or socket.scope != scope:
-            return False
-        known = self._connections.disconnect(socket)
-        self._delivery.close([connection], why)
-        return known
+        return bool(self._listed(scope, [connection])) and self._close(scope, connection, why)
 
     def disconnect_user(
         self,
@@ -167,14 +164,14 @@ class Channels:
             for one in self.connections_of(scope, user)
             if one.client not in spared and client in ("", one.client)
         ]
-        return sum(self.disconnect(scope, connection, why) for connection in chosen)
+        return sum(self._close(scope, connection, why) for connection in chosen)
 
     def connections_of(self, scope: TenantScope, user: str) -> Iterator[ListedConnection]:
         """The user's open connections."""
         flat = self._redis.call("HGETALL", user_key(scope, user))
         fields = dict(flat) if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
         for name, record in fields.items():
-            if name.startswith("c:") and not record.startswith("g\n"):
+            if name.startswith("c:") and not record.startswith(_GONE):
                 yield _listed(user, name[2:], record, fields.get(f"s:{name[2:]}", ""))
 
     def count_connections(self, scope: TenantScope) -> int:
@@ -200,8 +197,16 @@ class Channels:
         return [
             _listed(socket.user, socket.connection, record[0], record[1] or "")
             for socket, record in zip(owned, records, strict=True)
-            if isinstance(record, list) and record[0]
+            if isinstance(record, list) and record[0] and not record[0].startswith(_GONE)
         ]
+
+    def _close(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
+        socket = self._sockets.find(connection)
+        if socket is None or socket.scope != scope:
+            return False
+        self._connections.disconnect(socket)
+        self._delivery.close([connection], why)
+        return True
 
     def _members(
         self, scope: TenantScope, channel: str, on_behalf: Socket | None, most: int

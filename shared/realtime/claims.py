@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.errors import UnrecoverablePosition
-from shared.realtime.namespaces import namespace_of
+from shared.realtime.namespaces import namespace_of, thing_of
 from shared.realtime.protocol import entry_push, error_reply, publication, quoted, unsubscribe_push
 from shared.realtime.sender import Outcome
 
@@ -46,6 +46,8 @@ class Claim:
         self.epoch, self.hi, entries, targets = raw
         self._channel = channel
         self._options = namespace_of(channel)
+        # A client cannot subscribe to it again: 2500 would silence it for good.
+        self._personal = thing_of(channel, "user") is not None
         self._entries = [
             _Entry(_position(entries[i]), entries[i + 1], entries[i + 2]) for i in range(0, len(entries), 3)
         ]
@@ -53,7 +55,7 @@ class Claim:
         self.served = [self._serve(*target) for target in targets]
 
     def _serve(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
-        if what == "close":
+        if what == "close" or (self._personal and what.endswith("2500")):
             return Served(connection, cmd, (), "drop", Outcome.UNKNOWN)
         if what == "2500":
             return Served(connection, cmd, [self._insufficient_state()], "drop")

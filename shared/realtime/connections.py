@@ -18,7 +18,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
-from shared.realtime.namespaces import namespace_of, personal_channel
+from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
 from shared.realtime.protocol import SubscribeOptions, client_info
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
@@ -145,7 +145,7 @@ class Connections:
             "info": client_info(socket.user, socket.connection),
             "cmd": request.cmd if request else 0,
             "extra": request.extra if request else "",
-            **_wanted(request.since if request else None),
+            **_wanted(request.since if request else None, namespace_of(event.channel)),
         }
         keys = {**event.keys, "addresses": socket.scope.key("addresses")}
         before = [*recording, *event.before, *self._delivery.note_lease(socket.scope, LEASE_MS)]
@@ -166,7 +166,7 @@ class Connections:
             "max_channels": self._settings.max_channels_per_connection,
             "info": client_info(socket.user, socket.connection),
             "extra": extra,
-            **_wanted(options, forced=namespace_of(channel).force_push_join_leave),
+            **_wanted(options, namespace_of(channel)),
         }
         status, *rest = self._redis.run(_SUBSCRIBE, keys, args, before=event.before)
         if status == "stale":
@@ -304,16 +304,12 @@ class Connections:
         }
 
 
-def _wanted(options: SubscribeOptions | None, *, forced: bool = False) -> dict[str, Argument]:
-    if options is None:
-        return {"want_epoch": "", "want_offset": "", "jl": int(forced)}
-    recovering = options.recover
-    epoch = options.epoch if _EPOCH.fullmatch(options.epoch) else _NO_EPOCH
-    return {
-        "want_epoch": epoch if recovering else "",
-        "want_offset": options.offset if recovering else "",
-        "jl": int(options.join_leave or forced),
-    }
+def _wanted(options: SubscribeOptions | None, namespace: Namespace) -> dict[str, Argument]:
+    joins = namespace.force_push_join_leave or (options is not None and options.join_leave)
+    if options is None or not options.recover:
+        return {"want_epoch": "", "want_offset": "", "jl": int(joins)}
+    known = namespace.recoverable and _EPOCH.fullmatch(options.epoch)
+    return {"want_epoch": options.epoch if known else _NO_EPOCH, "want_offset": options.offset, "jl": int(joins)}
 
 
 def connect_extra(socket_id: str, expires_at: int, now: float) -> str:

@@ -1,73 +1,38 @@
-"""Centrifugo's server API: its requests and results, so that its clients work unchanged."""
+"""Centrifugo's server API: its methods and answers, so that its clients work unchanged."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from shared.auth.identity import Identity
-from shared.auth.permissions import PERMISSIONS, require
-from shared.errors import Internal, Invalid, MethodNotFound, PermissionDenied, TrafficCopError
+from shared.auth.permissions import require_for_api
+from shared.auth.revocations import Revocations
+from shared.errors import Internal, Invalid, MethodNotFound, TooLarge, TrafficCopError, Unavailable
 from shared.observe.log import failed
-from shared.realtime.channels import Channels, Published
-from shared.realtime.namespaces import check_name
-from shared.realtime.protocol import (
-    FORCE_DISCONNECT,
-    Position,
-    ServerDisconnect,
-    protocol_error,
-    publication,
-)
+from shared.realtime import api_requests as ask
+from shared.realtime.channels import MAX_PUBLICATION_BYTES, Channels, ListedConnection
+from shared.realtime.protocol import FORCE_DISCONNECT, FORCE_RECONNECT, ServerDisconnect, publication
+from shared.state.client import Redis
 
-_MAX_BATCH: Final = 100
-
-
-class _Request(msgspec.Struct, kw_only=True):
-    pass
-
-
-class _Publish(_Request, kw_only=True):
-    data: msgspec.Raw
-    channel: str = ""
-    channels: list[str] = []
-    skip_history: bool | None = None
-    tags: dict[str, str] | None = None
-    idempotency_key: str | None = None
-
-
-class _Named(_Request, kw_only=True):
-    channel: str
-
-
-class _History(_Named, kw_only=True):
-    limit: int | None = None
-    since: Position | None = None
-    reverse: bool | None = None
-
-
-class _Code(_Request, kw_only=True):
-    code: int
-    reason: str = ""
-
-
-class _Disconnect(_Request, kw_only=True):
-    user: str
-    client: str | None = None
-    whitelist: list[str] | None = None
-    disconnect: _Code | None = None
-
-
-class _Batch(_Request, kw_only=True):
-    commands: list[dict[str, msgspec.Raw]]
-    parallel: bool | None = None
+MAX_COMMANDS: Final = 1_000
+# Lambda's answers have at most 6 MB.
+MAX_HISTORY_BYTES: Final = 4 * 1024 * 1024
+# What is left of the 29 seconds of a request is for the last command.
+_BUDGET_S: Final = 20.0
+_Answer = dict[str, Any]
 
 
 class ServerApi:
-    """Runs one method for a caller and answers as Centrifugo does: `{"result": …}` or `{"error": {code, message}}`."""
+    """Runs a method for a caller and answers as Centrifugo does: `{"result": …}` or `{"error": {code, message}}`."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
         self._channels = channels
-        self._methods: dict[str, Callable[[Identity, bytes], Any]] = {
+        self._redis = redis
+        self._clock = clock
+        self._methods: dict[str, Callable[[Identity, bytes], _Answer]] = {
             "publish": self._publish,
             "broadcast": self._broadcast,
             "presence": self._presence,
@@ -75,106 +40,173 @@ class ServerApi:
             "history": self._history,
             "disconnect": self._disconnect,
             "info": self._info,
+            "connections": self._connections,
+            "block_user": self._block_user,
+            "unblock_user": self._unblock_user,
+            "invalidate_user_tokens": self._invalidate_user_tokens,
         }
 
-    def answer(self, caller: Identity, method: str, body: bytes) -> dict[str, Any]:
+    def answer(self, caller: Identity, method: str, body: bytes) -> _Answer:
         """Never raises: a method's failure is its answer."""
-        try:
-            if method == "batch":
-                return self._batch(caller, body)
-            return {"result": self._run(caller, method, body)}
-        except TrafficCopError as error:
-            return {"error": protocol_error(error)}
-        except Exception as error:
-            failed(f"api.{method}", error)
-            return {"error": protocol_error(Internal())}
+        if method == "batch":
+            return answered(method, lambda: self._batch(caller, body))
+        return answered(method, lambda: {"result": self._run(caller, method, body)})
 
-    def _run(self, caller: Identity, method: str, body: bytes) -> Any:
-        if method not in self._methods or f"api.{method}" not in PERMISSIONS:
-            raise MethodNotFound(f"no method {method!r}")
-        if caller.source == "token" and not caller.is_admin:
-            raise PermissionDenied("users need the permission admin here")
-        require(caller, f"api.{method}")
-        return self._methods[method](caller, body)
+    def _run(self, caller: Identity, method: str, body: bytes) -> _Answer:
+        run = self._methods.get(method)
+        if run is None:
+            raise MethodNotFound(f"no method {method[:40]!r}")
+        require_for_api(caller, method)
+        return run(caller, body)
 
-    def _batch(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        asked = _decoded(body, _Batch)
-        if len(asked.commands) > _MAX_BATCH:
-            raise Invalid(f"a batch has at most {_MAX_BATCH} commands")
-        return {"replies": [self._reply(caller, command) for command in asked.commands]}
+    def _batch(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Batch = ask.decoded(body, ask.Batch)
+        commands = asked.commands or []
+        return {"replies": self._each(commands, partial(self._reply, caller))}
 
-    def _reply(self, caller: Identity, command: dict[str, msgspec.Raw]) -> dict[str, Any]:
-        ((method, body),) = command.items() if len(command) == 1 else (("", msgspec.Raw(b"{}")),)
-        answered = self.answer(caller, "" if method == "batch" else method, bytes(body))
-        return answered if "error" in answered else {method: answered["result"]}
+    def _reply(self, caller: Identity, command: dict[str, msgspec.Raw]) -> _Answer:
+        if len(command) != 1 or "batch" in command:
+            raise Invalid("a command of a batch is one method and its request")
+        ((method, body),) = command.items()
+        return {method: self._run(caller, method, bytes(body))}
 
-    def _publish(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        asked = _decoded(body, _Publish)
+    def _publish(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Publish = ask.decoded(body, ask.Publish)
         return self._published(caller, asked, asked.channel)
 
-    def _broadcast(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        asked = _decoded(body, _Publish)
+    def _broadcast(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Publish = ask.decoded(body, ask.Publish)
         if not asked.channels:
             raise Invalid("channels are needed")
-        return {"responses": [self._response(caller, asked, channel) for channel in asked.channels]}
+        asked.json()
+        return {"responses": self._each(asked.channels, partial(self._response, caller, asked))}
 
-    def _response(self, caller: Identity, asked: _Publish, channel: str) -> dict[str, Any]:
-        try:
-            return {"result": self._published(caller, asked, channel)}
-        except TrafficCopError as error:
-            return {"error": protocol_error(error)}
+    def _response(self, caller: Identity, asked: ask.Publish, channel: str) -> _Answer:
+        return {"result": self._published(caller, asked, channel)}
 
-    def _published(self, caller: Identity, asked: _Publish, channel: str) -> dict[str, Any]:
-        done: Published = self._channels.publish(
+    def _published(self, caller: Identity, asked: ask.Publish, channel: str | None) -> _Answer:
+        data, tags = asked.json(), asked.tags or {}
+        if len(data) + len(msgspec.json.encode(tags)) > MAX_PUBLICATION_BYTES:
+            raise TooLarge("a publication's data and tags are at most 64 KB")
+        done = self._channels.publish(
             caller.scope,
-            check_name(channel),
-            bytes(asked.data),
-            tags=asked.tags,
-            idempotency_key=asked.idempotency_key or "",
+            ask.named(channel),
+            data,
+            tags=tags,
+            idempotency_key=asked.key(),
             skip_history=bool(asked.skip_history),
         )
         return {"offset": done.offset, "epoch": done.epoch, "delivery": done.delivery.as_dict()}
 
-    def _presence(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        return {"presence": self._channels.presence(caller.scope, _named(body))}
+    def _presence(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Named = ask.decoded(body, ask.Named)
+        return {"presence": self._channels.presence(caller.scope, asked.name())}
 
-    def _presence_stats(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        return dict(self._channels.presence_stats(caller.scope, _named(body)))
+    def _presence_stats(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Named = ask.decoded(body, ask.Named)
+        return dict(self._channels.presence_stats(caller.scope, asked.name()))
 
-    def _history(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        asked = _decoded(body, _History)
-        found = self._channels.history(
-            caller.scope,
-            check_name(asked.channel),
-            limit=asked.limit or 0,
-            since=asked.since,
-            reverse=bool(asked.reverse),
-        )
-        shown = [msgspec.Raw(publication(offset, body).encode()) for offset, body in found.publications]
-        return {"publications": shown, "offset": found.offset, "epoch": found.epoch}
+    def _history(self, caller: Identity, body: bytes) -> _Answer:
+        """As many publications as an answer holds; the next ones are those since the last of them."""
+        asked: ask.History = ask.decoded(body, ask.History)
+        limit, reverse = asked.limit or 0, bool(asked.reverse)
+        found = self._channels.history(caller.scope, asked.name(), limit=limit, since=asked.since, reverse=reverse)
+        return {
+            "publications": list(_fitting(found.publications)),
+            "offset": found.offset,
+            "epoch": found.epoch,
+        }
 
-    def _disconnect(self, caller: Identity, body: bytes) -> dict[str, Any]:
-        asked = _decoded(body, _Disconnect)
-        chosen = asked.disconnect
-        why = ServerDisconnect(chosen.code, chosen.reason) if chosen else FORCE_DISCONNECT
-        if not 3000 <= why.code <= 4999:
-            raise Invalid("disconnect codes are 3000 to 4999")
-        spared = frozenset(asked.whitelist or ())
-        self._channels.disconnect_user(caller.scope, asked.user, why, client=asked.client or "", spared=spared)
+    def _disconnect(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Disconnect = ask.decoded(body, ask.Disconnect)
+        self._close(caller, asked, asked.why(), frozenset(asked.whitelist or ()))
         return {}
 
-    def _info(self, caller: Identity, body: bytes) -> dict[str, Any]:
+    def _info(self, caller: Identity, body: bytes) -> _Answer:
+        """The tenant's own numbers, as those of one node."""
         count = self._channels.count_connections(caller.scope)
-        node = {"uid": caller.scope.label, "name": "traffic-cop", "version": "0.1.0", "num_clients": count}
-        return {"nodes": [node]}
+        return {"nodes": [{"uid": caller.scope.label, "name": "traffic-cop", "version": "0.1.0", "num_clients": count}]}
+
+    def _connections(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.ListConnections = ask.decoded(body, ask.ListConnections)
+        found = self._channels.connections_of(caller.scope, asked.name())
+        return {"connections": {one.client: _shown(one) for one in found}}
+
+    def _block_user(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Block = ask.decoded(body, ask.Block)
+        self._revocations(caller).block(asked.name(), asked.expire_at or 0)
+        self._close(caller, asked, FORCE_DISCONNECT)
+        return {}
+
+    def _unblock_user(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.OfUser = ask.decoded(body, ask.OfUser)
+        self._revocations(caller).unblock(asked.name())
+        return {}
+
+    def _invalidate_user_tokens(self, caller: Identity, body: bytes) -> _Answer:
+        """Connections come back at once with a newer token, or not at all."""
+        asked: ask.InvalidateTokens = ask.decoded(body, ask.InvalidateTokens)
+        self._revocations(caller).revoke_tokens(asked.name(), asked.issued_before)
+        self._close(caller, asked, FORCE_RECONNECT)
+        return {}
+
+    def _close(
+        self, caller: Identity, whose: ask.OfUser, why: ServerDisconnect, spared: frozenset[str] = frozenset()
+    ) -> None:
+        user = whose.name()
+        # We hand out no client sessions, so none can be meant.
+        if not whose.session:
+            self._channels.disconnect_user(caller.scope, user, why, client=whose.client or "", spared=spared)
+
+    def _revocations(self, caller: Identity) -> Revocations:
+        return Revocations(self._redis, caller.scope)
+
+    def _each(self, items: Sequence[Any], run: Callable[[Any], _Answer]) -> list[_Answer]:
+        """An answer for each; those for which no time is left may be tried again."""
+        if len(items) > MAX_COMMANDS:
+            raise Invalid(f"at most {MAX_COMMANDS} at once")
+        until = self._clock() + _BUDGET_S
+        return [answered("each", partial(self._in_time, until, run, item)) for item in items]
+
+    def _in_time(self, until: float, run: Callable[[Any], _Answer], item: Any) -> _Answer:
+        if self._clock() > until:
+            raise Unavailable("no time was left for this one: send it again")
+        return run(item)
 
 
-def _named(body: bytes) -> str:
-    return check_name(_decoded(body, _Named).channel)
-
-
-def _decoded(body: bytes, kind: type[Any]) -> Any:
+def answered(method: str, run: Callable[[], _Answer]) -> _Answer:
+    """What `run` answers, or its error as the API shows errors."""
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        raise Invalid(str(error)) from error
+        return run()
+    except TrafficCopError as error:
+        return error_answer(error)
+    except Exception as error:
+        failed(f"api.{method}", error)
+        return error_answer(Internal())
+
+
+def error_answer(error: TrafficCopError) -> _Answer:
+    """`{"error": {code, message}}`."""
+    return {"error": {"code": error.protocol_code, "message": error.detail or error.title.lower()}}
+
+
+def _fitting(publications: Sequence[tuple[int, str]]) -> Iterator[msgspec.Raw]:
+    size = 0
+    for offset, body in publications:
+        shown = publication(offset, body).encode()
+        size += len(shown)
+        if size > MAX_HISTORY_BYTES:
+            return
+        yield msgspec.Raw(shown)
+
+
+def _shown(connection: ListedConnection) -> _Answer:
+    channels: dict[str, _Answer] = {channel: {} for channel in connection.channels}
+    return {
+        "app_name": "",
+        "app_version": "",
+        "transport": "websocket",
+        "protocol": "json",
+        "user": connection.user,
+        "state": {"channels": channels},
+    }

@@ -8,7 +8,10 @@ local FIXED = 9
 local names = { 'e', 's', 'n', 'c', 'ce', 'o', 'j', 'q', 'kx', 'lx' }
 local head = #names
 for i = FIXED + 1, #ARGV, 3 do names[#names + 1] = 'm:' .. ARGV[i] end
-local values, fields, drops = redis.call('HMGET', K.channel, unpack(names)), {}, false
+local values, fields, drops = {}, {}, false
+in_parts(names, function(...)
+  for _, value in ipairs(redis.call('HMGET', K.channel, ...)) do values[#values + 1] = value end
+end)
 for i, name in ipairs(names) do fields[name] = values[i] or nil end
 if fields.o ~= A.owner then return 'lost' end
 for i = FIXED + 3, #ARGV, 3 do drops = drops or ARGV[i] == 'drop' end

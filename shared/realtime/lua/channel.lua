@@ -1,19 +1,26 @@
 -- USES realtime/targets
 -- What a script of any layer calls to change a channel: load, append, try the lane's lease, claim, save.
-local function alive(ch, targets, sure)
+-- Those whose lease goes on; the others get nothing, and who has no lease at all leaves.
+local function alive(ch, members, targets, sure)
   local conns, kept = {}, {}
   for i, target in ipairs(targets) do conns[i] = target[1] end
   if #conns == 0 or (#conns == 1 and conns[1] == sure) then return targets end
-  local ends = redis.call('ZMSCORE', K.leases, unpack(conns))
+  local ends = lease_ends(conns)
   for i, target in ipairs(targets) do
-    if ends[i] and tonumber(ends[i]) > ch.now then kept[#kept + 1] = target end
+    if ends[i] and tonumber(ends[i]) > ch.now then
+      kept[#kept + 1] = target
+    else
+      members[target[1]] = nil
+      if not ends[i] then member_drop(ch, target[1]) end
+    end
   end
   return kept
 end
 
-local function flat(entries)
+local function flat(entries, hi)
   local out = {}
   for _, entry in ipairs(entries) do
+    if after(entry.id, hi) then break end
     out[#out + 1] = entry.id; out[#out + 1] = entry.kind; out[#out + 1] = entry.body
   end
   return out
@@ -22,7 +29,7 @@ end
 -- One batch, or false when nobody needs anything of it: then the cursor passes over it.
 local function claim_batch(ch, members, sure)
   local cursor = ch.f.ce == ch.f.e and ch.f.c or '0-0'
-  local entries, complete = read(ch, needed_from(ch, members, cursor))
+  local entries, complete = read(ch, needed_from(ch, members, cursor), cursor)
   local hi, targets = batch_end(ch, entries, complete, cursor), {}
   for conn, member in pairs(members) do
     if member.st == 'j' then
@@ -31,8 +38,8 @@ local function claim_batch(ch, members, sure)
       targets[#targets + 1] = live_target(ch, entries, complete, conn, member, cursor, hi)
     end
   end
-  targets = alive(ch, targets, sure)
-  if #targets > 0 then return { ch.f.e, hi, flat(entries), targets } end
+  targets = alive(ch, members, targets, sure)
+  if #targets > 0 then return { ch.f.e, hi, flat(entries, hi), targets } end
   put(ch, 'c', hi); put(ch, 'ce', ch.f.e)
   return false
 end

@@ -21,7 +21,7 @@ local function full()
   end
   if #held >= tonumber(A.max_user) then
     local live = 0
-    for _, ends in ipairs(redis.call('ZMSCORE', K.leases, unpack(held))) do
+    for _, ends in ipairs(lease_ends(held)) do
       if ends and tonumber(ends) > now then live = live + 1 end
     end
     if live >= tonumber(A.max_user) then return 'full:user' end

@@ -1,7 +1,7 @@
 -- USES realtime/member
 -- The holder of a lane's lease is the only one that sends anything of the channel to the lane's members.  A claim is
 -- what the holder has to send: the entries after the cursor, and who gets them from where (DESIGN §6.4).
-local LEASE_MS, UNCLEAN_MS, BATCH, BATCH_BYTES, READ, RECOVER_MAX = 10000, 900000, 100, 90000, 700, 300
+local LEASE_MS, UNCLEAN_MS, BATCH, BATCH_BYTES, READ, PAGES, RECOVER_MAX = 10000, 900000, 100, 90000, 700, 8, 300
 local SILENT_ABOVE = 500
 
 local function parse_id(id)
@@ -38,15 +38,23 @@ local function release(ch)
   put(ch, 'o', '')
 end
 
--- Entries after `from`; `complete` is false when the log holds more than was read.
-local function read(ch, from)
+-- Entries after `from`, of the ephemeral ones only those after the cursor; at least a batch after the cursor, or
+-- nothing older than it.  `complete` is false when the log holds more than was read.
+local function read(ch, from, cursor)
   if not after(top_id(ch), from) then return {}, true end
-  local raw = redis.call('XRANGE', K.log, '(' .. from, '+', 'COUNT', READ)
-  local entries = {}
-  for i, entry in ipairs(raw) do
-    entries[i] = { id = entry[1], kind = entry[2][1], body = entry[2][2] }
-    entries[i].offset = parse_id(entry[1])
-  end
+  local entries, last, ahead, pages, raw = {}, from, 0, 0, nil
+  repeat
+    raw = redis.call('XRANGE', K.log, '(' .. last, '+', 'COUNT', READ)
+    for _, got in ipairs(raw) do
+      local entry = { id = got[1], kind = got[2][1], body = got[2][2], offset = parse_id(got[1]) }
+      local new = after(entry.id, cursor)
+      if new then ahead = ahead + 1 end
+      if new or entry.kind == 'pub' then entries[#entries + 1] = entry end
+      last = entry.id
+    end
+    pages = pages + 1
+  until #raw < READ or ahead >= BATCH or pages == PAGES
+  if #raw == READ and ahead == 0 then return read(ch, cursor, cursor) end
   return entries, #raw < READ
 end
 

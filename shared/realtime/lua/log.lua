@@ -2,7 +2,20 @@
 -- kx the log key's end, x the hash's end, j members joining, q members that want join and leave, w when `lanes` will
 -- look again, and lane 1: c cursor, ce its epoch, o owner, d deadline, u last unclean takeover, m:<connection> members.
 -- Times are unix ms by the server's clock.
-local IDLE_MS, META_MS, EPHEMERAL_MS, EPHEMERAL_MAX = 18000000, 2592000000, 60000, 1000
+local IDLE_MS, META_MS = 18000000, 2592000000
+
+-- Lua passes only some thousand arguments at once.
+local function in_parts(list, work)
+  for i = 1, #list, 3000 do work(unpack(list, i, math.min(i + 2999, #list))) end
+end
+
+local function lease_ends(conns)
+  local ends = {}
+  in_parts(conns, function(...)
+    for _, at in ipairs(redis.call('ZMSCORE', K.leases, ...)) do ends[#ends + 1] = at end
+  end)
+  return ends
+end
 
 local function server_ms()
   local t = redis.call('TIME')
@@ -53,30 +66,8 @@ local function channel_save(ch)
   end
   local flat = {}
   for field, value in pairs(ch.dirty) do flat[#flat + 1] = field; flat[#flat + 1] = value end
-  if #ch.drop > 0 then redis.call('HDEL', K.channel, unpack(ch.drop)) end
-  if #flat > 0 then redis.call('HSET', K.channel, unpack(flat)) end
+  in_parts(ch.drop, function(...) redis.call('HDEL', K.channel, ...) end)
+  in_parts(flat, function(...) redis.call('HSET', K.channel, ...) end)
   if ch.expire then redis.call('PEXPIRE', K.channel, life) end
   ch.dirty, ch.drop, ch.expire = {}, {}, nil
-end
-
-local function keep_log(ch, ttl_ms)
-  if tonumber(ch.f.kx or 0) < ch.now + ttl_ms then
-    put(ch, 'kx', math.floor(ch.now + ttl_ms * 1.5))
-    redis.call('PEXPIRE', K.log, math.floor(ttl_ms * 1.5))
-  end
-end
-
--- kind: pub, join or leave; only a pub moves the offset.
-local function append(ch, kind, body)
-  if kind == 'pub' then ch.s = ch.s + 1; ch.n = 0 else ch.n = ch.n + 1 end
-  put(ch, 's', ch.s); put(ch, 'n', ch.n)
-  local oldest = math.max(0, ch.s - tonumber(A.history_size) + 1)
-  redis.call('XADD', K.log, 'MINID', '=', oldest .. '-0', top_id(ch), kind, body)
-  if kind == 'pub' then
-    put(ch, 'lx', ch.now + A.history_ttl_ms)
-    keep_log(ch, tonumber(A.history_ttl_ms))
-  else
-    keep_log(ch, EPHEMERAL_MS)
-    if ch.n > EPHEMERAL_MAX then redis.call('XDEL', K.log, ch.s .. '-' .. (ch.n - EPHEMERAL_MAX)) end
-  end
 end

@@ -1,4 +1,4 @@
--- USES realtime/log
+-- USES realtime/append
 -- A member of a lane, as text with one field a line.
 -- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra
 -- live:    l, cmd, jl, epoch, start, info

@@ -18,7 +18,7 @@ for i = 1, #held, 2 do
   end
 end
 if #conns == 0 then return { 'ok', 0 } end
-local out, ends = { 'ok', 0 }, redis.call('ZMSCORE', K.leases, unpack(conns))
+local out, ends = { 'ok', 0 }, lease_ends(conns)
 for i, conn in ipairs(conns) do
   if ends[i] and tonumber(ends[i]) > now then
     out[2] = out[2] + 1

@@ -1,0 +1,158 @@
+"""Requests of Centrifugo's server API: its field names, and null wherever a client sends what it left out."""
+
+import base64
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from shared.errors import Invalid, NotAvailable
+from shared.realtime.namespaces import check_name
+from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnect
+
+MAX_KEY_BYTES: Final = 128
+# What a WebSocket close frame has room for; SDKs take the reason from our push, but apps may copy it there.
+_MAX_REASON_BYTES: Final = 123
+_MISSING: Final = msgspec.Raw(b"")
+_Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+
+
+class Publish(msgspec.Struct, kw_only=True):
+    """`publish` into `channel`, or `broadcast` into `channels`."""
+
+    channel: str | None = None
+    channels: list[str] | None = None
+    data: msgspec.Raw = _MISSING
+    b64data: str | None = None
+    tags: dict[str, str] | None = None
+    skip_history: bool | None = None
+    idempotency_key: str | None = None
+
+    def json(self) -> bytes:
+        """The publication's data as JSON text. Raises Invalid when there is none."""
+        if self.b64data:
+            return _json_in(self.b64data)
+        if not bytes(self.data):
+            raise Invalid("data is needed")
+        return bytes(self.data)
+
+    def key(self) -> str:
+        """The idempotency key, or an empty text."""
+        key = self.idempotency_key or ""
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise Invalid(f"an idempotency key has at most {MAX_KEY_BYTES} bytes")
+        return key
+
+
+class Named(msgspec.Struct, kw_only=True):
+    """What is asked of one channel."""
+
+    channel: str | None = None
+
+    def name(self) -> str:
+        return named(self.channel)
+
+
+class History(Named, kw_only=True):
+    """`limit` 0 gives the position only, negative all there is."""
+
+    limit: int | None = None
+    since: Position | None = None
+    reverse: bool | None = None
+
+
+class Code(msgspec.Struct, kw_only=True):
+    """A disconnect code and its reason; 0 is the usual one."""
+
+    code: int | None = None
+    reason: str | None = None
+
+
+class OfUser(msgspec.Struct, kw_only=True):
+    """What is asked of a user's connections, or of one of them."""
+
+    user: str | None = None
+    client: str | None = None
+    session: str | None = None
+
+    def name(self) -> str:
+        if not self.user:
+            raise Invalid("a user is needed")
+        return self.user
+
+
+class Disconnect(OfUser, kw_only=True):
+    """Closes connections, but not those in the whitelist."""
+
+    whitelist: list[str] | None = None
+    disconnect: Code | None = None
+
+    def why(self) -> ServerDisconnect:
+        """Raises Invalid for a code that clients would not understand."""
+        if self.disconnect is None or not self.disconnect.code:
+            return FORCE_DISCONNECT
+        reason = self.disconnect.reason or ""
+        if not 3000 <= self.disconnect.code <= 4999 or len(reason.encode()) > _MAX_REASON_BYTES:
+            raise Invalid("disconnect codes are 3000 to 4999, reasons have at most 123 bytes")
+        return ServerDisconnect(self.disconnect.code, reason)
+
+
+class ListConnections(OfUser, kw_only=True):
+    """Centrifugo's filter expressions are not understood."""
+
+    expression: str | None = None
+
+    def name(self) -> str:
+        if self.expression:
+            raise NotAvailable("expressions are not understood: name a user, or use GET /connections")
+        return super().name()
+
+
+class Block(OfUser, kw_only=True):
+    """Shuts a user out until `expire_at` (unix s); without it for good."""
+
+    expire_at: _Moment | None = None
+
+
+class InvalidateTokens(OfUser, kw_only=True):
+    """Makes tokens void that were issued before `issued_before` (unix s; without it all that there are)."""
+
+    issued_before: _Moment | None = None
+    channel: str | None = None
+
+    def name(self) -> str:
+        if self.channel:
+            raise NotAvailable("subscription tokens are not set up for this tenant")
+        return super().name()
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Commands `{"<method>": request}`, run one after the other whatever `parallel` says."""
+
+    commands: list[dict[str, msgspec.Raw]] | None = None
+    parallel: bool | None = None
+
+
+def decoded(body: bytes, kind: type[Any]) -> Any:
+    """The request in a body; an empty body is `{}`. Raises Invalid."""
+    try:
+        # What stays raw would otherwise pass without being text.
+        return msgspec.json.decode(body.decode() or "{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Invalid(f"bad request: {str(error)[:200]}") from error
+
+
+def named(channel: str | None) -> str:
+    """The name of a channel. Raises Invalid without one, UnknownChannel for what can be none."""
+    if not channel:
+        raise Invalid("a channel is needed")
+    return check_name(channel)
+
+
+def _json_in(text: str) -> bytes:
+    """Binary publications are not for JSON clients, so what is inside must be JSON."""
+    try:
+        data = base64.b64decode(text, validate=True)
+        msgspec.json.decode(data.decode())
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Invalid("b64data must hold JSON") from error
+    return data

@@ -1,0 +1,34 @@
+-- USES realtime/log
+-- How an entry gets into the log.
+local EPHEMERAL_MS, EPHEMERAL_MAX = 60000, 1000
+
+local function keep_log(ch, ttl_ms)
+  if tonumber(ch.f.kx or 0) < ch.now + ttl_ms then
+    put(ch, 'kx', math.floor(ch.now + ttl_ms * 1.5))
+    redis.call('PEXPIRE', K.log, math.floor(ttl_ms * 1.5))
+  end
+end
+
+-- Ephemeral entries behind the cursor are of no use to anybody, and would have to be read through.
+local function forget_passed(ch)
+  if ch.n == 0 or ch.f.c ~= top_id(ch) or ch.f.ce ~= ch.f.e then return end
+  local ids = {}
+  for n = math.max(1, ch.n - EPHEMERAL_MAX), ch.n do ids[#ids + 1] = ch.s .. '-' .. n end
+  in_parts(ids, function(...) redis.call('XDEL', K.log, ...) end)
+end
+
+-- kind: pub, or join, leave and msg, which are ephemeral; only a pub moves the offset.
+local function append(ch, kind, body)
+  if kind == 'pub' then forget_passed(ch) end
+  if kind == 'pub' then ch.s = ch.s + 1; ch.n = 0 else ch.n = ch.n + 1 end
+  put(ch, 's', ch.s); put(ch, 'n', ch.n)
+  local oldest = math.max(0, ch.s - tonumber(A.history_size) + 1)
+  redis.call('XADD', K.log, 'MINID', '=', oldest .. '-0', top_id(ch), kind, body)
+  if kind == 'pub' then
+    put(ch, 'lx', ch.now + A.history_ttl_ms)
+    keep_log(ch, tonumber(A.history_ttl_ms))
+  else
+    keep_log(ch, EPHEMERAL_MS)
+    if ch.n > EPHEMERAL_MAX then redis.call('XDEL', K.log, ch.s .. '-' .. (ch.n - EPHEMERAL_MAX)) end
+  end
+end
