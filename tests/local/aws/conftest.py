@@ -1,4 +1,4 @@
-"""One S3 and SQS for all tests here; each test has a bucket of its own."""
+"""A bucket of its own for each test, on the suite's one S3 (`aws`)."""
 
 import time
 from collections.abc import Iterator
@@ -17,12 +17,6 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="package")
-def aws() -> Iterator[ThreadedAws]:
-    with ThreadedAws() as server:
-        yield server
-
-
-@pytest.fixture(scope="package")
 def s3(aws: ThreadedAws) -> "Iterator[S3Client]":
     client = aws.client("s3")
     yield client
@@ -31,7 +25,7 @@ def s3(aws: ThreadedAws) -> "Iterator[S3Client]":
 
 @pytest.fixture
 def bucket(s3: "S3Client") -> str:
-    name = f"bucket-{next(_numbers)}"
+    name = f"gate-{next(_numbers)}"
     s3.create_bucket(Bucket=name)
     return name
 

@@ -5,7 +5,7 @@ from local.aws import ThreadedAws
 
 def test_messages_come_back_until_they_are_deleted(aws: ThreadedAws) -> None:
     sqs = aws.client("sqs")
-    url = sqs.create_queue(QueueName="lanes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    url = sqs.create_queue(QueueName="gate-lanes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
     assert url.startswith(aws.sqs_url)
     sqs.send_message(QueueUrl=url, MessageBody='{"lane": 2}')
     for count in ("1", "2"):
