@@ -33,13 +33,14 @@ async def _run(stack: Stack, announce: Callable[[Stack], None]) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
 
-    def stop() -> None:
+    def stop(number: signal.Signals) -> None:
         if asked_to_stop.is_set():
             os._exit(1)
+        sys.stderr.write(f"traffic-cop: {number.name}, stopping\n")
         asked_to_stop.set()
 
     for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     stopping = asyncio.create_task(asked_to_stop.wait())
     starting = asyncio.create_task(stack.start())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)

@@ -32,7 +32,10 @@ class LambdaRuntime:
         self.workers = workers
         self.patience = patience
         self._log = log or WorkerLog()
-        self._pools = {one.name: Pool(one, code_root, self._log, workers, on_change) for one in functions}
+        spare_time = asyncio.Semaphore(1)
+        self._pools = {
+            one.name: Pool(one, code_root, self._log, workers, on_change, spare_time) for one in functions
+        }
 
     async def invoke(self, function: str, event: object) -> object:
         """The function's decoded result; raises `InvokeError`, `InvokeTimeout` or `InvokeThrottled`."""

@@ -14,7 +14,11 @@ from local.runtime.output import WorkerLog
 
 
 class Pool:
-    """At most `maximum` environments; `minimum` of them are kept running once `fill` was called."""
+    """At most `maximum` environments; `minimum` of them are kept running once `fill` was called.
+
+    Replacements that nobody waits for take turns by `spare_time`, which all functions share: after the death of
+    all workers, the machine first serves those who wait.
+    """
 
     def __init__(
         self,
@@ -23,14 +27,17 @@ class Pool:
         log: WorkerLog,
         maximum: int,
         on_change: Callable[[], None],
+        spare_time: asyncio.Semaphore,
     ) -> None:
         self.function, self.code_root = function, code_root
         self.maximum = maximum
         self.minimum = 0
         self.environments: list[Environment] = []
         self._log, self._on_change = log, on_change
+        self._spare_time = spare_time
         self._waiting: deque[Invocation] = deque()
         self._starting: set[asyncio.Task[None]] = set()
+        self._refills: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -59,13 +66,12 @@ class Pool:
         An environment that cannot start is reported, and counts as ready: an invocation will say why.
         """
         self.minimum = min(minimum, self.maximum)
-        first = self.minimum - len(self.environments)
-        attempts = [self._start() for _ in range(max(0, first))]
-        await asyncio.gather(*attempts)
+        for _ in range(self.minimum - len(self.environments)):
+            self._start()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         mine = list(self.environments)
-        while sum(environment.state is not State.STARTING for environment in mine) < min(ready, len(mine)):
-            self._changed.clear()
-            await self._changed.wait()
+        while sum(one.state is not State.STARTING for one in mine) < min(ready, len(mine)):
+            await self._change()
 
     def retire(self, code_root: Path) -> None:
         """New environments run the code at `code_root`; the present ones end as soon as they are idle."""
@@ -77,9 +83,10 @@ class Pool:
 
     async def close(self) -> None:
         self._closed = True
-        for task in self._starting:
+        under_way = self._starting | self._refills
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
         await asyncio.gather(*(environment.stop() for environment in list(self.environments)))
 
     def _dispatch(self) -> None:
@@ -95,13 +102,24 @@ class Pool:
         able = [one for one in self.environments if not one.retired and one.can_take_an_event()]
         return random.choice(able) if able else None  # noqa: S311 (not a secret)
 
-    def _start(self) -> "asyncio.Task[None]":
+    def _start(self) -> Environment:
         environment = Environment(self.function, self.code_root, self._log, self._ready, self._ended)
         self.environments.append(environment)
         task = asyncio.create_task(environment.start())
         self._starting.add(task)
         task.add_done_callback(lambda done: self._started(environment, done))
-        return task
+        return environment
+
+    async def _refill(self) -> None:
+        async with self._spare_time:
+            if len(self.environments) < self.minimum and not self._closed:
+                environment = self._start()
+                while environment.state is State.STARTING:
+                    await self._change()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
     def _started(self, environment: Environment, task: "asyncio.Task[None]") -> None:
         self._starting.discard(task)
@@ -127,7 +145,9 @@ class Pool:
         if environment.init_error is not None:
             self._could_not_start(environment)
         elif len(self.environments) < self.minimum:
-            self._start()
+            refill = asyncio.create_task(self._refill())
+            self._refills.add(refill)
+            refill.add_done_callback(self._refills.discard)
         self._dispatch()
 
     def _could_not_start(self, environment: Environment) -> None:
