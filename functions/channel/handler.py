@@ -7,6 +7,7 @@ from shared.http.app import create_app
 from shared.http.lambda_handler import lambda_handler
 from shared.http.pagination import Cursors
 from shared.realtime.realtime import Realtime
+from shared.realtime.server_api import ServerApi
 from shared.settings import settings
 
 realtime = Realtime.from_settings(settings())
@@ -17,6 +18,7 @@ app = create_app(
     authenticator=Authenticator(settings()),
     api_keys=ApiKeys(realtime.redis),
     channels=realtime.channels,
+    server_api=ServerApi(realtime.channels, realtime.redis),
     cursors=Cursors.from_settings(settings()),
 )
 handler = lambda_handler(app)

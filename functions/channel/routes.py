@@ -1,65 +1,93 @@
 """`/api/*` (Centrifugo's server API) and `/connections`."""
 
-from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from shared.auth.identity import Identity
-from shared.errors import NotFound
-from shared.http.dependencies import Caller, PageLimit, permitted
+from shared.errors import NotFound, TrafficCopError, Unauthorized
+from shared.http.dependencies import PageLimit, identify, permitted
 from shared.http.pagination import Cursors
-from shared.realtime.channels import Channels
+from shared.realtime.channels import Channels, ListedConnection
 from shared.realtime.protocol import FORCE_DISCONNECT
-from shared.realtime.server_api import ServerApi
+from shared.realtime.server_api import ServerApi, error_answer
 
 router = APIRouter()
 
 
-def channels_of(request: Request) -> Channels:
+def _channels(request: Request) -> Channels:
     found: Channels = request.app.state.channels
     return found
 
 
-def cursors_of(request: Request) -> Cursors:
+def _cursors(request: Request) -> Cursors:
     found: Cursors = request.app.state.cursors
     return found
 
 
-TheChannels = Annotated[Channels, Depends(channels_of)]
-TheCursors = Annotated[Cursors, Depends(cursors_of)]
+def _api(request: Request) -> ServerApi:
+    found: ServerApi = request.app.state.server_api
+    return found
+
+
+TheChannels = Annotated[Channels, Depends(_channels)]
+TheCursors = Annotated[Cursors, Depends(_cursors)]
+TheApi = Annotated[ServerApi, Depends(_api)]
 
 
 @router.post("/api/{method}")
-async def server_api(method: str, request: Request, caller: Caller, channels: TheChannels) -> Response:
-    """One method of Centrifugo's server API; its errors are answers with status 200."""
-    answer = ServerApi(channels).answer(caller, method, await request.body())
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+async def server_api(method: str, request: Request, api: TheApi) -> Response:
+    """One method of Centrifugo's server API: 401 without a good credential, else 200 whatever happens."""
+    try:
+        caller = identify(request)
+    except Unauthorized:
+        raise
+    except TrafficCopError as error:
+        return _json(error_answer(error))
+    return _json(api.answer(caller, method, await request.body()))
 
 
 @router.get("/connections")
-async def list_connections(
+def list_connections(
+    caller: Annotated[Identity, permitted("connections.list")],
     channels: TheChannels,
     cursors: TheCursors,
-    caller: Annotated[Identity, permitted("connections.list")],
     limit: PageLimit = 50,
     cursor: Annotated[str | None, Query()] = None,
-) -> dict[str, Any]:
+) -> Response:
     """The tenant's open connections."""
-    position = cursors.position(caller.scope, {}, cursor)
-    page = channels.page_of_connections(caller.scope, position, limit)
-    items = [asdict(item) for item in page.items]
-    following = cursors.signed(caller.scope, {}, page.next) if page.next else None
-    return {"items": items, "next_cursor": following}
+    filters = {"list": "connections"}
+    page = channels.page_of_connections(caller.scope, cursors.position(caller.scope, filters, cursor), limit)
+    following = cursors.signed(caller.scope, filters, page.next) if page.next else None
+    return _json({"items": [_shown(item) for item in page.items], "next_cursor": following})
 
 
-@router.delete("/connections/{connection}", status_code=204)
-async def close_connection(
-    connection: str,
-    channels: TheChannels,
-    caller: Annotated[Identity, permitted("connections.close")],
-) -> None:
+@router.delete("/connections/{connection}")
+def close_connection(
+    connection: str, caller: Annotated[Identity, permitted("connections.close")], channels: TheChannels
+) -> Response:
     """Disconnects one connection; its client does not come back by itself."""
     if not channels.disconnect(caller.scope, connection, FORCE_DISCONNECT):
         raise NotFound()
+    return Response(status_code=204)
+
+
+def _shown(connection: ListedConnection) -> dict[str, Any]:
+    return {
+        "client": connection.client,
+        "user": connection.user,
+        "channels": connection.channels,
+        "connected_at": _timestamp(connection.connected_at),
+        "expires_at": _timestamp(connection.expires_at) if connection.expires_at else None,
+    }
+
+
+def _timestamp(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json(content: Any) -> Response:
+    return Response(msgspec.json.encode(content), headers={"Cache-Control": "no-store"}, media_type="application/json")

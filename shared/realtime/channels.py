@@ -147,7 +147,12 @@ class Channels:
 
     def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
         """Closes one connection of the scope with the code; False when it has none of that id."""
-        return bool(self._listed(scope, [connection])) and self._close(scope, connection, why)
+        socket = self._sockets.find(connection)
+        if socket is None or socket.scope != scope:
+            return False
+        known = self._connections.disconnect(socket)
+        self._delivery.close([connection], why)
+        return known
 
     def disconnect_user(
         self,
@@ -164,7 +169,7 @@ class Channels:
             for one in self.connections_of(scope, user)
             if one.client not in spared and client in ("", one.client)
         ]
-        return sum(self._close(scope, connection, why) for connection in chosen)
+        return sum(self.disconnect(scope, connection, why) for connection in chosen)
 
     def connections_of(self, scope: TenantScope, user: str) -> Iterator[ListedConnection]:
         """The user's open connections."""
@@ -199,14 +204,6 @@ class Channels:
             for socket, record in zip(owned, records, strict=True)
             if isinstance(record, list) and record[0] and not record[0].startswith(_GONE)
         ]
-
-    def _close(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
-        socket = self._sockets.find(connection)
-        if socket is None or socket.scope != scope:
-            return False
-        self._connections.disconnect(socket)
-        self._delivery.close([connection], why)
-        return True
 
     def _members(
         self, scope: TenantScope, channel: str, on_behalf: Socket | None, most: int

@@ -10,10 +10,10 @@ import msgspec
 from shared.auth.identity import Identity
 from shared.auth.permissions import require_for_api
 from shared.auth.revocations import Revocations
-from shared.errors import Internal, Invalid, MethodNotFound, TooLarge, TrafficCopError, Unavailable
+from shared.errors import Internal, Invalid, MethodNotFound, TrafficCopError, Unavailable
 from shared.observe.log import failed
 from shared.realtime import api_requests as ask
-from shared.realtime.channels import MAX_PUBLICATION_BYTES, Channels, ListedConnection
+from shared.realtime.channels import Channels, ListedConnection
 from shared.realtime.protocol import FORCE_DISCONNECT, FORCE_RECONNECT, ServerDisconnect, publication
 from shared.state.client import Redis
 
@@ -85,14 +85,11 @@ class ServerApi:
         return {"result": self._published(caller, asked, channel)}
 
     def _published(self, caller: Identity, asked: ask.Publish, channel: str | None) -> _Answer:
-        data, tags = asked.json(), asked.tags or {}
-        if len(data) + len(msgspec.json.encode(tags)) > MAX_PUBLICATION_BYTES:
-            raise TooLarge("a publication's data and tags are at most 64 KB")
         done = self._channels.publish(
             caller.scope,
             ask.named(channel),
-            data,
-            tags=tags,
+            asked.json(),
+            tags=asked.tags,
             idempotency_key=asked.key(),
             skip_history=bool(asked.skip_history),
         )
