@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from typing import Annotated, Final
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
@@ -19,7 +20,7 @@ _DEFAULT_TYPE: Final = "application/octet-stream"
 def _file_name(name: str) -> str:
     if not 0 < len(name.encode()) <= _NAME_BYTES:
         raise ValueError(f"a name has 1 to {_NAME_BYTES} bytes")
-    if not name.isprintable():
+    if any(category(character) == "Cc" for character in name):
         raise ValueError("a name has no control characters")
     return name
 

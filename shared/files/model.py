@@ -96,7 +96,7 @@ class File(msgspec.Struct, frozen=True, omit_defaults=True):
     def seen_at(self, now_ms: int) -> "File":
         """As a reader must see it: an upload whose time is over has expired, whether swept or not."""
         if self.status is Status.PENDING and now_ms >= self.due_ms:
-            return msgspec.structs.replace(self, status=Status.EXPIRED)
+            return msgspec.structs.replace(self, status=Status.EXPIRED, version=self.version + 1)
         return self
 
 

@@ -92,14 +92,22 @@ def s3(aws: ThreadedAws) -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[httpx.Client]:
+    with httpx.Client() as client:
+        yield client
+
+
 @pytest.fixture
-def desk(upstash: ThreadedUpstash, aws: ThreadedAws, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(
+    upstash: ThreadedUpstash, aws: ThreadedAws, s3: Any, browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.secret_key)
     monkeypatch.setenv("AWS_SESSION_TOKEN", aws.session_token)
     bucket = f"files-{secrets.token_hex(6)}"
     s3.create_bucket(Bucket=bucket)
-    with RecordingConnections() as sent, httpx.Client() as http:
+    with RecordingConnections() as sent:
         settings = Settings(
             upstash_redis_rest_url=upstash.rest_url,
             upstash_redis_rest_token=upstash.token,
@@ -108,6 +116,6 @@ def desk(upstash: ThreadedUpstash, aws: ThreadedAws, s3: Any, monkeypatch: pytes
             aws_endpoint_url_s3=aws.s3_url,
             aws_region=aws.region,
         )
-        desk = Desk(settings, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), http, sent)
+        desk = Desk(settings, TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), browser, sent)
         yield desk
         desk.close()

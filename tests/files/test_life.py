@@ -59,7 +59,9 @@ def test_an_upload_expires_at_its_deadline_and_not_before() -> None:
 
 def test_a_reader_sees_the_expiry_before_it_is_written_down() -> None:
     assert PENDING.seen_at(PENDING.due_ms - 1).status == "pending"
-    assert PENDING.seen_at(PENDING.due_ms).status == "expired"
+    seen, written = PENDING.seen_at(PENDING.due_ms), life.expired(PENDING, PENDING.due_ms)
+    assert written is not None
+    assert (seen.status, seen.version) == (written.status, written.version) == ("expired", 2)
 
 
 def test_a_large_upload_is_given_the_time_it_takes() -> None:

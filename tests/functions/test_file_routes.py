@@ -21,10 +21,10 @@ from shared.http.idempotency import Idempotency
 from shared.http.lambda_handler import lambda_handler
 from shared.http.pagination import Cursors
 from shared.settings import Settings
-from tests.files.conftest import Desk, desk, s3
+from tests.files.conftest import Desk, browser, desk, s3
 from tests.functions.http_events import FunctionClient
 
-__all__ = ["desk", "s3"]
+__all__ = ["browser", "desk", "s3"]
 CSV = b"name,age\nAnn,31\nBob,\n"
 PROMISE = {"name": "people.csv", "content_type": "text/csv", "size": len(CSV)}
 
@@ -130,7 +130,16 @@ def test_the_content_comes_from_s3_itself(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["é" * 127, "naïve \U0001f600 😀.csv", "../../etc/passwd", "a b+c%20.csv", "日本語.csv"]
+    "name",
+    [
+        "é" * 127,
+        "naïve \U0001f600 😀.csv",
+        "../../etc/passwd",
+        "a b+c%20.csv",
+        "日本語.csv",
+        "Screenshot 9.41\u202fAM.png",
+        "👨\u200d👩\u200d👧.csv",
+    ],
 )
 def test_any_unicode_name_comes_back_and_enters_no_key(site: Site, name: str) -> None:
     body = site.create(name=name)

@@ -9,10 +9,10 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.settings import settings
-from tests.files.conftest import Desk, desk, s3
+from tests.files.conftest import Desk, browser, desk, s3
 from tests.functions.http_events import FunctionClient
 
-__all__ = ["desk", "s3"]
+__all__ = ["browser", "desk", "s3"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 
 from shared.files.parsing import child
 from shared.files.parsing.limits import RESULT_BYTES
+from shared.observe.log import info
 
 MEMORY_BYTES: Final = 640 << 20
 SECONDS: Final = 60
@@ -42,17 +44,28 @@ def parse(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Outcome("limited", f"parsing took longer than {seconds} seconds")
-    return _outcome(done)
+        return _too_slow(seconds)
+    return _too_slow(seconds) if done.returncode == -signal.SIGXCPU else _outcome(done)
+
+
+def _too_slow(seconds: int) -> Outcome:
+    return Outcome("limited", f"parsing took longer than {seconds} seconds")
 
 
 def _bare_environment() -> dict[str, str]:
-    # Nothing of ours: above all no credentials, which a parser's hole would give away.
-    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1", "LANG": "C.UTF-8"}
+    # Above all no credentials, which a parser's hole would give away. Lambda's Python does not start without its
+    # library path.
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "PATH") if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1", "LANG": "C.UTF-8"}
 
 
 def _outcome(done: "subprocess.CompletedProcess[bytes]") -> Outcome:
     if done.returncode != 0:
+        # Where it happened; the messages themselves may quote the tenant's data.
+        places = [
+            line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line.startswith("  File")
+        ]
+        info("parse.child_ended", code=done.returncode, places=places[-3:])
         return Outcome("failed", f"the parser was ended by the content ({_how(done.returncode)})")
     head, _, result = done.stdout.partition(b"\n")
     told = json.loads(head)

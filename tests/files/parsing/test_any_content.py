@@ -25,6 +25,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
+QUICK = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,7 +38,7 @@ def outcome(path: Path, content: bytes, declared: Declared) -> tuple[str, str, b
     return outcome_of(path, declared, limits.Stopwatch(30))
 
 
-@settings(deadline=None)
+@QUICK
 @given(st.binary(max_size=300) | NEARLY.map(b"".join), TYPES, SUFFIXES)
 def test_parsing_always_ends_in_an_outcome(path: Path, content: bytes, content_type: str, suffix: str) -> None:
     status, detail, result = outcome(path, content, Declared(content_type, suffix))
@@ -48,7 +50,7 @@ def test_parsing_always_ends_in_an_outcome(path: Path, content: bytes, content_t
         assert len(result) <= limits.RESULT_BYTES
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@QUICK
 @given(
     st.lists(st.tuples(WORDS, WORDS, st.integers(-(2**53), 2**53)), min_size=1, max_size=20),
     st.sampled_from([",", ";", "\t", "|"]),
@@ -64,7 +66,7 @@ def test_what_csv_wrote_is_what_comes_out(path: Path, rows: list[tuple[str, str,
     assert [tuple(row.values()) for row in found["preview"]] == [("w" + a, "w" + b, n) for a, b, n in rows]
 
 
-@settings(deadline=None)
+@QUICK
 @given(st.lists(st.dictionaries(st.text(max_size=5), JSON, min_size=1, max_size=4), min_size=1, max_size=10))
 def test_what_json_wrote_is_what_comes_out(path: Path, rows: list[dict[str, object]]) -> None:
     status, _, result = outcome(path, json.dumps(rows).encode(), Declared("", ""))

@@ -76,9 +76,20 @@ def test_too_much_memory_ends_in_limited(reader: Reader) -> None:
 
 def test_too_much_time_gives_what_was_read(reader: Reader) -> None:
     outcome = reader.read(b"a,b\n" + b"1,2\n" * 4_000_000, "x.csv", seconds=1)
-    assert outcome.status in ("limited", "failed")
+    assert outcome.status == "limited"
+    assert "took longer" in outcome.detail
     if outcome.result:
         assert 0 < json.loads(outcome.result)["row_count"] < 4_000_000
+
+
+def test_a_reader_that_does_not_look_at_the_clock_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    (reader.folder / "endless.py").write_text(
+        "from shared.files.parsing import child\nchild._limit_myself(1 << 30, 1)\nwhile True: pass\n"
+    )
+    monkeypatch.setattr(child, "__name__", "endless")
+    monkeypatch.syspath_prepend(str(reader.folder))
+    outcome = reader.read(b"x", seconds=1)
+    assert (outcome.status, outcome.detail) == ("limited", "parsing took longer than 1 seconds")
 
 
 def test_the_child_sees_no_credentials_and_writes_no_files(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
