@@ -17,6 +17,7 @@ app = create_app(
     [router],
     authenticator=Authenticator(settings()),
     api_keys=ApiKeys(realtime.redis),
+    redis=realtime.redis,
     channels=realtime.channels,
     server_api=ServerApi(realtime.channels, realtime.redis),
     cursors=Cursors.from_settings(settings()),

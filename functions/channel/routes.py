@@ -7,8 +7,9 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from shared.auth.identity import Identity
+from shared.auth.revocations import Revocations
 from shared.errors import NotFound, TrafficCopError, Unauthorized
-from shared.http.dependencies import PageLimit, identify, permitted
+from shared.http.dependencies import Caller, PageLimit, identify, permitted
 from shared.http.pagination import Cursors
 from shared.realtime.channels import Channels, ListedConnection
 from shared.realtime.protocol import FORCE_DISCONNECT
@@ -32,6 +33,11 @@ def _api(request: Request) -> ServerApi:
     return found
 
 
+def _unrevoked(request: Request, caller: Caller) -> None:
+    """Sessions' and files' scripts ask this themselves; what stands here has no script that knows the caller."""
+    Revocations(request.app.state.redis, caller.scope).refuse(caller)
+
+
 TheChannels = Annotated[Channels, Depends(_channels)]
 TheCursors = Annotated[Cursors, Depends(_cursors)]
 TheApi = Annotated[ServerApi, Depends(_api)]
@@ -42,6 +48,7 @@ async def server_api(method: str, request: Request, api: TheApi) -> Response:
     """One method of Centrifugo's server API: 401 without a good credential, else 200 whatever happens."""
     try:
         caller = identify(request)
+        _unrevoked(request, caller)
     except Unauthorized:
         raise
     except TrafficCopError as error:
@@ -49,7 +56,7 @@ async def server_api(method: str, request: Request, api: TheApi) -> Response:
     return _json(api.answer(caller, method, await request.body()))
 
 
-@router.get("/connections")
+@router.get("/connections", dependencies=[Depends(_unrevoked)])
 def list_connections(
     caller: Annotated[Identity, permitted("connections.list")],
     channels: TheChannels,
@@ -64,7 +71,7 @@ def list_connections(
     return _json({"items": [_shown(item) for item in page.items], "next_cursor": following})
 
 
-@router.delete("/connections/{connection}")
+@router.delete("/connections/{connection}", dependencies=[Depends(_unrevoked)])
 def close_connection(
     connection: str, caller: Annotated[Identity, permitted("connections.close")], channels: TheChannels
 ) -> Response:

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from shared.errors import Invalid
+from shared.auth.identity import Identity
+from shared.errors import Invalid, InvalidToken
 from shared.state.client import Argument, Redis
 from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
@@ -14,6 +15,7 @@ LONGEST_TOKEN_LIFE_S: Final = 7 * 86_400
 LONGEST_BLOCK_S: Final = 10 * 365 * 86_400
 _MARGIN_S: Final = 3_600
 _REVOKE: Final = script(__file__, "revoke")
+_CHECK: Final = script(__file__, "check_revocation")
 
 
 class Revocations:
@@ -48,6 +50,18 @@ class Revocations:
     def unblock(self, user: str) -> None:
         """Lets a blocked user in again; other revocations stay."""
         self._redis.call("HDEL", self._scope.key("user", user), "blocked", idempotent=True)
+
+    def refuse(self, caller: Identity) -> None:
+        """Raises InvalidToken for a caller whose token is void. API keys are looked up each time anyway."""
+        if caller.source != "token":
+            return
+        args: dict[str, Argument] = {
+            "session": caller.session,
+            "issued_at": caller.issued_at,
+            "now_s": int(self._now()),
+        }
+        if self._redis.run(_CHECK, {"user": self._scope.key("user", caller.user)}, args, idempotent=True):
+            raise InvalidToken("the token was revoked")
 
     def _write(self, user: str, field: str, until: int, matters_until: int) -> None:
         now = int(self._now())

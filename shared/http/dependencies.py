@@ -8,7 +8,7 @@ from shared.auth.api_keys import ApiKeys
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Identity
 from shared.auth.permissions import PERMISSIONS, require
-from shared.errors import Unauthorized
+from shared.errors import NoTenant, Unauthorized
 
 MAX_PAGE: Final = 200
 
@@ -22,11 +22,17 @@ def identify(request: Request) -> Identity:
     api_key = request.headers.get("x-api-key") or (credential.strip() if scheme.lower() == "apikey" else "")
     if api_key:
         keys: ApiKeys = request.app.state.api_keys
-        return keys.identify(api_key)
+        return _in_tenant(keys.identify(api_key), _asked_tenant(request))
     if scheme.lower() != "bearer" or not credential.strip():
         raise Unauthorized("send Authorization: Bearer <access token>")
     authenticator: Authenticator = request.app.state.authenticator
     return authenticator.from_token(credential.strip(), _asked_tenant(request))
+
+
+def _in_tenant(identity: Identity, asked: str | None) -> Identity:
+    if asked not in (None, identity.scope.label):
+        raise NoTenant("the API key is another tenant's")
+    return identity
 
 
 def _asked_tenant(request: Request) -> str | None:

@@ -1,39 +1,40 @@
 """Tokens that end early: written by Revocations, read by the scripts' own check."""
 
 import time
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import redis
 
 from shared.auth.revocations import LONGEST_BLOCK_S, LONGEST_TOKEN_LIFE_S, Revocations
-from shared.errors import Invalid
-from shared.state.client import Argument, Redis
-from shared.state.scripts import Script
+from shared.errors import Invalid, InvalidToken
+from shared.state.client import Redis
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
+from tests.support.auth import build_user_context_for_test
 
 NOW = 1_900_000_000
 
 
 class Check:
-    """Asks the check that sessions' and files' scripts use."""
+    """Asks the check that every script shares."""
 
-    def __init__(self, folder: Path, store: Redis, scope: TenantScope) -> None:
-        path = folder / "check.lua"
-        path.write_text(
-            "-- USES auth/revocation\n-- KEYS user\n-- ARGV session, issued, now\n"
-            "return revoked(K.user, A.session, A.issued, A.now) and 1 or 0\n"
-        )
-        self._script, self._store, self._scope = Script(path), store, scope
+    def __init__(self, store: Redis, scope: TenantScope) -> None:
+        self._store, self._scope = store, scope
 
     def is_void(self, user: str = "ann", session: str = "s1", issued: int = NOW - 60, now: int = NOW) -> bool:
-        args: dict[str, Argument] = {"session": session, "issued": issued, "now": now}
-        return bool(self._store.run(self._script, {"user": self._scope.key("user", user)}, args))
+        caller = replace(
+            build_user_context_for_test(self._scope.label, user), session=session, issued_at=issued, expires_at=0
+        )
+        try:
+            Revocations(self._store, self._scope, lambda: now).refuse(caller)
+        except InvalidToken:
+            return True
+        return False
 
 
 @pytest.fixture
-def check(tmp_path: Path, store: Redis, scope: TenantScope) -> Check:
-    return Check(tmp_path, store, scope)
+def check(store: Redis, scope: TenantScope) -> Check:
+    return Check(store, scope)
 
 
 @pytest.fixture
@@ -83,12 +84,17 @@ def test_a_block_ends_when_it_says_or_is_taken_back(check: Check, revocations: R
     assert not check.is_void()
 
 
+def test_an_api_key_is_not_asked_about(store: Redis, scope: TenantScope, revocations: Revocations) -> None:
+    revocations.block("key:1")
+    revocations.refuse(replace(build_user_context_for_test(scope.label, "key:1"), source="api_key"))
+
+
 def test_another_tenants_user_of_the_same_id_is_untouched(
-    check: Check, revocations: Revocations, tmp_path: Path, store: Redis, scope: TenantScope
+    check: Check, revocations: Revocations, store: Redis, scope: TenantScope
 ) -> None:
     revocations.block("ann")
     other = TenantScope(f"{scope.label}x", SCOPE_SEAL)
-    assert not Check(tmp_path, store, other).is_void()
+    assert not Check(store, other).is_void()
 
 
 def test_sessions_whose_tokens_have_all_expired_are_forgotten(
