@@ -16,9 +16,9 @@ arrivals = Arrivals(filing)
 
 def handler(event: dict[str, Any], context: Any) -> None:
     problem: Exception | None = None
-    for tenant, file_id in arrivals_in(event):
+    for arrival in arrivals_in(event):
         try:
-            arrivals.arrived(scope_of(tenant), file_id)
+            arrivals.arrived(scope_of(arrival.tenant), arrival.file_id, arrival.cause)
         except Exception as error:
             failed("parse", error, context)
             problem = error

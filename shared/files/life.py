@@ -74,18 +74,18 @@ def deleted(file: File, now_ms: int) -> File | None:
     return changed(file, now_ms, status=Status.DELETED, due_ms=now_ms + _LEFTOVERS_MS)
 
 
-def parse_started(file: File, now_ms: int) -> File | None:
-    """A parser takes the file; after a crash of the one before, when its time is over."""
+def parse_started(file: File, now_ms: int, cause: str = "") -> File | None:
+    """A parser takes the file; after a crash of the one before when its time is over, or at once for its `cause`."""
     held = file.parse
     waiting = held.status is ParseStatus.PENDING
-    crashed = held.status is ParseStatus.RUNNING and now_ms >= file.due_ms
+    crashed = held.status is ParseStatus.RUNNING and (now_ms >= file.due_ms or cause == held.cause != "")
     if file.status is not Status.AVAILABLE or not (waiting or crashed):
         return None
     if held.attempts >= MAX_ATTEMPTS:
         return parse_finished(
             file, ParseStatus.FAILED, f"parsing was begun {MAX_ATTEMPTS} times and never ended", now_ms
         )
-    running = Parse(ParseStatus.RUNNING, attempts=held.attempts + 1)
+    running = Parse(ParseStatus.RUNNING, attempts=held.attempts + 1, cause=cause)
     return changed(file, now_ms, parse=running, due_ms=now_ms + STEP_MS)
 
 

@@ -46,11 +46,15 @@ class StoredObject:
 
 
 class Parse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The parsing of a file; `attempts` counts starts, `summary` is what lists show of the result."""
+    """The parsing of a file; `attempts` counts starts, `summary` is what lists show of the result.
+
+    `cause` is the event that the running one works on.
+    """
 
     status: ParseStatus = ParseStatus.PENDING
     detail: str = ""
     attempts: int = 0
+    cause: str = ""
     has_result: bool = False
     summary: dict[str, Any] = {}
 

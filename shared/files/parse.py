@@ -26,10 +26,13 @@ class Parser:
         self._bucket = bucket
         self._sandbox = sandbox
 
-    def parse(self, scope: TenantScope, file_id: str) -> None:
-        """Parses the file if that is due and nobody is at it. Raises what kept it from being read."""
+    def parse(self, scope: TenantScope, file_id: str, cause: str = "") -> None:
+        """Parses the file if that is due and nobody is at it. Raises what kept it from being read.
+
+        Whoever was at it for the same `cause` is dead, or will find that he was overtaken.
+        """
         now_ms = self._store.now_ms()
-        file, taken = self._store.step(scope, file_id, lambda held: life.parse_started(held, now_ms))
+        file, taken = self._store.step(scope, file_id, lambda held: life.parse_started(held, now_ms, cause))
         if file is None or not taken or file.parse.status is not ParseStatus.RUNNING:
             return
         try:

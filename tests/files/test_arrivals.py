@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from local.aws import ThreadedAws
 from shared.errors import Conflict, NotFound, Unavailable
+from shared.files import life
 from shared.files.arrivals import Arrivals, arrivals_in
 from shared.files.model import File, Status
 from shared.files.parse import Parser
@@ -19,22 +20,32 @@ from tests.files.conftest import Desk
 CSV = b"a,b\n1,2\n"
 
 
-def record(key: str) -> dict[str, object]:
-    return {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": key}}}]}
+def record(key: str, sequencer: str = "1") -> dict[str, object]:
+    return {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": key, "sequencer": sequencer}}}]}
+
+
+def named(event: dict[str, object]) -> list[tuple[str, str]]:
+    return [(arrival.tenant, arrival.file_id) for arrival in arrivals_in(event)]
 
 
 def test_events_name_the_file_in_form_encoding() -> None:
     file_id = "0" * 32
-    assert list(arrivals_in(record(f"quarantine/acme/{file_id}"))) == [("acme", file_id)]
-    assert list(arrivals_in(record(f"quarantine%2Facme%2F{file_id}"))) == [("acme", file_id)]
-    assert list(arrivals_in(record(f"quarantine/acme/{file_id}/again"))) == [("acme", file_id)]
+    assert named(record(f"quarantine/acme/{file_id}")) == [("acme", file_id)]
+    assert named(record(f"quarantine%2Facme%2F{file_id}")) == [("acme", file_id)]
+    assert named(record(f"quarantine/acme/{file_id}/again")) == [("acme", file_id)]
 
 
 @pytest.mark.parametrize(
     "key", ["files/acme/" + "0" * 32, "quarantine/acme", "quarantine/acme/a+b", "quarantine/acme/" + "0" * 32 + "/x"]
 )
 def test_events_of_other_objects_are_passed_over(key: str) -> None:
-    assert list(arrivals_in(record(key))) == []
+    assert named(record(key)) == []
+
+
+def test_an_event_that_is_given_again_has_the_same_cause() -> None:
+    key = "quarantine/acme/" + "0" * 32
+    causes = [next(arrivals_in(record(key, sequencer))).cause for sequencer in ("1", "1", "2")]
+    assert causes[0] == causes[1] != causes[2]
 
 
 def test_s3s_test_event_is_nobodys(desk: Desk) -> None:
@@ -44,7 +55,7 @@ def test_s3s_test_event_is_nobodys(desk: Desk) -> None:
 def test_the_real_event_of_an_upload_is_understood(desk: Desk, aws: ThreadedAws) -> None:
     file = desk.upload(CSV)
     events = aws.events_of(desk.settings.files_bucket)
-    assert list(arrivals_in({"Records": list(events)})) == [(desk.scope.label, file.id)]
+    assert named({"Records": list(events)}) == [(desk.scope.label, file.id)]
 
 
 def test_an_event_that_comes_twice_changes_nothing(desk: Desk) -> None:
@@ -156,6 +167,20 @@ def test_a_parse_that_breaks_for_other_reasons_is_tried_again(desk: Desk) -> Non
     assert held is not None
     assert (held.parse.status, held.parse.attempts) == ("pending", 1)
     assert desk.arrive(file).parse.status == "ready"
+
+
+def test_a_function_that_died_parsing_is_followed_by_lambdas_next_attempt(desk: Desk) -> None:
+    file = available(desk)
+    now_ms = desk.filing.store.now_ms()
+    started = life.parse_started(file, now_ms, "the event")
+    assert started is not None
+    assert desk.filing.store.change(desk.scope, file, started)
+    Arrivals(desk.filing).arrived(desk.scope, file.id, "another event")
+    assert desk.filing.store.load(desk.scope, file.id) == started
+    Arrivals(desk.filing).arrived(desk.scope, file.id, "the event")
+    held = desk.filing.store.load(desk.scope, file.id)
+    assert held is not None
+    assert (held.parse.status, held.parse.attempts) == ("ready", 2)
 
 
 def test_a_file_deleted_while_it_is_parsed_leaves_no_result(desk: Desk) -> None:

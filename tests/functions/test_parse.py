@@ -70,10 +70,10 @@ def test_one_bad_record_does_not_keep_the_others_from_being_parsed(desk: Desk, l
     loaded = load("parse")
     whole = loaded.arrivals.arrived
 
-    def arrived(scope: object, file_id: str) -> None:
+    def arrived(scope: object, file_id: str, cause: str) -> None:
         if file_id == "0" * 32:
             raise Unavailable("S3 is away")
-        whole(scope, file_id)
+        whole(scope, file_id, cause)
 
     loaded.arrivals.arrived = arrived
     keys = [f"quarantine/{desk.scope.label}/{file_id}" for file_id in ("0" * 32, file.id)]
