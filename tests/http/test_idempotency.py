@@ -1,5 +1,6 @@
 """A request with an Idempotency-Key is done once, whatever happens on the way."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -124,3 +125,18 @@ def test_the_record_lives_for_a_day(
     once(Work())
     key = str(caller.scope.key("idem", "ann", ROUTE, "k"))
     assert KEEP_MS - 60_000 < redis_direct.pttl(key) <= KEEP_MS
+
+
+@pytest.mark.parametrize("failure", [None, OutcomeUnknown("lost")])
+def test_a_record_that_is_gone_when_the_work_is_done_does_not_come_back_for_ever(
+    once: Callable[..., Response], redis_direct: "redis.Redis", caller: Identity, failure: Exception | None
+) -> None:
+    key = str(caller.scope.key("idem", "ann", ROUTE, "k"))
+
+    def work(seed: str) -> Response:
+        redis_direct.delete(key)
+        return Work(failure)(seed)
+
+    with contextlib.suppress(OutcomeUnknown):
+        once(work)
+    assert redis_direct.exists(key) == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import redis
@@ -55,6 +56,13 @@ def test_touching_makes_no_version_and_writes_seldom(team: Team) -> None:
     assert team.sessions.get(team.identity(), session.id) == touched
     assert touched.version == 1
     assert len(team.events(session.id)) == 1
+
+
+def test_touching_what_ended_meanwhile_changes_nothing(team: Team) -> None:
+    session = team.create()
+    ended = team.sessions.end(team.identity(), session.id, None)
+    assert not team.store.touch(team.scope, session, replace(session, touched_ms=session.touched_ms + 50_000))
+    assert team.sessions.get(team.identity(), session.id) == ended
 
 
 def test_an_expired_session_takes_no_more_writes_and_can_be_deleted(team: Team) -> None:

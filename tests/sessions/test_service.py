@@ -23,6 +23,7 @@ from shared.errors import (
 )
 from shared.http.preconditions import matches
 from shared.sessions import store
+from shared.sessions.listing import Wanted
 from shared.sessions.model import Access, Status
 from shared.sessions.service import NewSession, Sessions
 from tests.sessions.conftest import Team
@@ -227,6 +228,8 @@ def test_a_revoked_token_is_refused_by_each_first_script(team: Team, redis_direc
             attempt()
     with pytest.raises(InvalidToken):
         team.create()
+    with pytest.raises(InvalidToken):
+        team.lists.page(team.identity(), Wanted(), "", 10)
     with pytest.raises(InvalidToken):
         team.access.may_read(team.identity(), session.id)
 
