@@ -2,12 +2,15 @@
 
     python -m shared.files.parsing.child PATH CONTENT_TYPE SUFFIX MEMORY_BYTES SECONDS
 
-Standard output: one line with the outcome (`{"status", "detail"}`), then the result as JSON, if there is one.
+Standard input stays open while the parent lives. Standard output: one line with the outcome
+(`{"status", "detail"}`), then the result as JSON, if there is one.
 """
 
 import json
+import os
 import resource
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +28,15 @@ _OPEN_FILES: Final = 32
 
 def main(arguments: list[str]) -> None:
     path, content_type, suffix, memory, seconds = arguments
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_myself(int(memory), int(seconds))
     status, detail, result = outcome_of(Path(path), Declared(content_type, suffix), Stopwatch(int(seconds) * 0.8))
     sys.stdout.buffer.write(json.dumps({"status": status, "detail": detail}).encode() + b"\n" + result)
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 def _limit_myself(memory: int, seconds: int) -> None:

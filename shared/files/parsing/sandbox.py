@@ -33,10 +33,11 @@ def parse(
     """What is in the file; never raises for anything that the file may hold."""
     command = [sys.executable, "-sBP", "-m", child.__name__, str(path)]
     arguments = [content_type, Path(name).suffix.lower(), str(memory_bytes), str(seconds)]
+    watched, held = os.pipe()
     try:
         done = subprocess.run(
             command + arguments,
-            stdin=subprocess.DEVNULL,
+            stdin=watched,
             capture_output=True,
             env=_bare_environment(),
             cwd=path.parent,
@@ -45,6 +46,9 @@ def parse(
         )
     except subprocess.TimeoutExpired:
         return _too_slow(seconds)
+    finally:
+        os.close(watched)
+        os.close(held)
     return _too_slow(seconds) if done.returncode == -signal.SIGXCPU else _outcome(done)
 
 

@@ -3,6 +3,10 @@
 import importlib.metadata
 import json
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +127,43 @@ def test_a_crash_of_the_child_is_the_files_failure(reader: Reader, monkeypatch: 
     monkeypatch.syspath_prepend(str(reader.folder))
     outcome = reader.read(b"x")
     assert (outcome.status, outcome.detail) == ("failed", "the parser was ended by the content (signal 6)")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at /proc")
+def test_the_child_does_not_outlive_its_parent(reader: Reader) -> None:
+    content = reader.folder / "content"
+    content.write_bytes(b"a,b\n" + b"1,2\n" * 8_000_000)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT, str(content)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert parent.stdout is not None
+    child_pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 20
+    while _is_running(child_pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _is_running(child_pid)
+
+
+_PARENT = """
+import subprocess, sys, pathlib
+from shared.files.parsing import sandbox
+begin = subprocess.Popen.__init__
+def told(self, *args, **kwargs):
+    begin(self, *args, **kwargs)
+    print(self.pid, flush=True)
+subprocess.Popen.__init__ = told
+sandbox.parse(pathlib.Path(sys.argv[1]), "text/csv", "x.csv")
+"""
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
