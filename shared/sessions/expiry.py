@@ -1,7 +1,6 @@
 """What time does to sessions: it ends them, and a day later it removes what is left."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from shared.sessions import changes
 from shared.sessions.model import Session, Status
@@ -9,8 +8,6 @@ from shared.sessions.places import kept_key, live_key
 from shared.sessions.store import IndexChange, SessionStore
 from shared.state.keys import Key
 from shared.tenant.scope import TenantScope
-
-KIND: Final = "sessions"
 
 
 class SessionExpiry:

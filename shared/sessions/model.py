@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from shared.errors import Invalid
-
 DEFAULT_TTL_S: Final = 3_600
 MAX_TTL_S: Final = 30 * 86_400
 MAX_LIFETIME_S: Final = 365 * 86_400
@@ -167,11 +165,3 @@ def compact(value: Any) -> str:
 def timestamp(ms: int) -> str:
     """ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def access_of(given: Mapping[str, Any]) -> Access:
-    """What a client sent as `access`; raises Invalid."""
-    users = given.get("users") or {}
-    if len(users) > MAX_SHARES:
-        raise Invalid(f"a session is shared with {MAX_SHARES} users at most")
-    return Access(given.get("tenant"), users)
