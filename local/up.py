@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -17,15 +18,25 @@ from local.screen import render
 from local.stack import Stack, StackOptions
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FILES = 10_240
 
 
 def up(options: StackOptions, as_json: bool) -> None:
     """Returns after SIGINT, SIGTERM or SIGHUP; `Refused` if a part does not start."""
+    _allow_many_files()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
         asyncio.run(_run(Stack(options), _announce_json if as_json else _announce))
     except (LinkLost, MotoFailed, OSError, ValkeyError) as error:
         raise Refused(f"the stack did not start: {error}") from error
+
+
+def _allow_many_files() -> None:
+    """Each client's socket is one; the usual soft limits end at 256 or 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _run(stack: Stack, announce: Callable[[Stack], None]) -> None:

@@ -23,6 +23,8 @@ def is_doomed(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return False
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dotenv import dotenv_values
+
 from local.serverless.deployment import Deployment
 from local.serverless.errors import ServerlessError
 from local.serverless.events import as_int, read_events
@@ -26,12 +28,20 @@ class ServerlessFile:
         self.path = path
         self._document = load_yaml(path)
         self._environ = environ
+        self._uses_dotenv = self._document.get("useDotenv") is True
 
     def service(self, deployment: Deployment) -> Service:
         """What is declared, for this place; `ServerlessError` for what is wrong or cannot run here."""
         options = {"stage": deployment.stage, "region": deployment.region}
-        variables = Variables(self._document, self._environ, options, deployment.account_id)
+        environ = {**self._dotenv(deployment.stage), **self._environ}
+        variables = Variables(self._document, environ, options, deployment.account_id)
         return _Reader(variables, deployment).service()
+
+    def _dotenv(self, stage: str) -> dict[str, str]:
+        """With `useDotenv`: `.env`, and `.env.<stage>` before it; the process's environment goes before both."""
+        files = (".env", f".env.{stage}") if self._uses_dotenv else ()
+        found = (dotenv_values(self.path.with_name(name), interpolate=False) for name in files)
+        return {key: value for values in found for key, value in values.items() if value is not None}
 
 
 class _Reader:

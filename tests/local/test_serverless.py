@@ -131,6 +131,14 @@ def test_what_cannot_be_resolved_is_named_with_its_place(write: Path, declared: 
         value(write, declared, QUEUES + 'custom: {circle: "${self:custom.circle}", map: {}}')
 
 
+def test_dotenv_files_are_read_when_asked_for_and_the_real_environment_goes_first(write: Path) -> None:
+    write.with_name(".env").write_text("A=file\nB='file'\n# C=comment\nexport C=file $A\n")
+    write.with_name(".env.local").write_text("B=stage\n")
+    declared = "\"${env:A, 'none'} ${env:B, 'none'} ${env:C, 'none'}\""
+    assert value(write, declared, "useDotenv: true", A="shell") == "shell stage file $A"
+    assert value(write, declared, A="shell") == "shell none none"
+
+
 def test_a_null_variable_is_not_set_and_functions_override_the_provider(write: Path) -> None:
     text = """
 functions:

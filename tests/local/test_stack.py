@@ -296,6 +296,8 @@ def test_up_json_prints_one_line_and_sigterm_stops_everything() -> None:
         assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
         children = descendants(process.pid)
         assert {*description["runtime_pids"]} <= children
+        process.send_signal(signal.SIGUSR1)
+        assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=60)
         assert (process.returncode, rest) == (0, "")
