@@ -235,6 +235,7 @@ class Connections:
                 "permissions": letters,
                 "expires": identity.expires_at,
                 "issued": identity.issued_at,
+                "new_session": identity.session,
                 "lease_ms": LEASE_MS,
             },
             idempotent=True,
@@ -265,33 +266,31 @@ class Connections:
 
     def _leave_all(self, socket: Socket, channels: Sequence[str]) -> None:
         """Takes the connection out of its lanes, and only then drops its record; `deliver` tells the others."""
-        forget: list[list[Argument]] = [
-            ["ZREM", socket.scope.key("leases"), socket.connection],
-            [
-                "HDEL",
-                user_key(socket.scope, socket.user),
-                *(f"{kind}:{socket.connection}" for kind in ("c", "s", "m")),
-            ],
-        ]
         told: list[str] = []
         for start in range(0, len(channels), _LEAVES_A_CALL):
             part = channels[start : start + _LEAVES_A_CALL]
             last = start + _LEAVES_A_CALL >= len(channels)
-            heard = self._leave(socket, part, forget if last else [])
+            heard = self._leave(socket, part, last)
             told += [channel for channel, waits in zip(part, heard, strict=True) if waits]
         if told:
             self._delivery.enqueue(socket.scope, told)
 
-    def _leave(self, socket: Socket, channels: Sequence[str], before: Sequence[Sequence[Argument]]) -> Any:
-        keys = [key for channel in channels for key in channel_keys(socket.scope, channel).values()]
-        options = [namespace_of(channel) for channel in channels]
+    def _leave(self, socket: Socket, channels: Sequence[str], last: bool) -> Any:
+        scope, options = socket.scope, [(channel, namespace_of(channel)) for channel in channels]
         return self._redis.run(
             _LEAVE,
-            {},
-            {"conn": socket.connection},
-            before=before,
-            more_keys=keys,
-            more_args=[part for one in options for part in (one.log_size, one.log_ttl_ms, int(one.join_leave))],
+            {
+                "user": user_key(scope, socket.user),
+                "leases": scope.key("leases"),
+                "lanes": scope.key("lanes"),
+            },
+            {"conn": socket.connection, "last": int(last)},
+            more_keys=[key for channel in channels for key in channel_keys(scope, channel).values()],
+            more_args=[
+                part
+                for channel, one in options
+                for part in (channel, one.log_size, one.log_ttl_ms, int(one.join_leave))
+            ],
             idempotent=True,
         )
 

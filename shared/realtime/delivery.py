@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared.auth.due import DueIndex
+from shared.observe.log import failed
 from shared.realtime.claims import Claim, Served
 from shared.realtime.namespaces import namespace_of, personal_channel, thing_of
 from shared.realtime.protocol import SLOW, ServerDisconnect, disconnect_push
@@ -21,6 +22,7 @@ from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
 
 LEASE_MS: Final = 10_000
+_AFTER_LEASE_S: Final = 11
 _MARGIN_S: Final = 1.0
 _ADVANCE: Final = script(__file__, "advance")
 _WAKE: Final = script(__file__, "wake")
@@ -102,7 +104,7 @@ class Delivery:
         sender: Sender,
         *,
         inline_ms: int,
-        queue: Callable[[Sequence[str]], None],
+        queue: Callable[[Sequence[str], int], None],
         reap: Callable[[TenantScope, str], None],
     ) -> None:
         self._redis = redis
@@ -149,9 +151,12 @@ class Delivery:
         claim = self._redis.run(_WAKE, event.keys, event.args)
         return self._drain(event, claim, until)
 
-    def enqueue(self, scope: TenantScope, channels: Sequence[str]) -> None:
-        """Has `deliver` look at these channels' lanes."""
-        self._queue([lane_message(scope, channel) for channel in channels])
+    def enqueue(self, scope: TenantScope, channels: Sequence[str], delay_s: int = 0) -> None:
+        """Has `deliver` look at these channels' lanes; where the queue is down, sweep finds them."""
+        try:
+            self._queue([lane_message(scope, channel) for channel in channels], delay_s)
+        except Exception as error:
+            failed("lanes.enqueue", error)
 
     def note_lease(self, scope: TenantScope, lease_ms: int) -> list[list[Argument]]:
         """The command that has sweep look at a lease that begins now."""
@@ -175,12 +180,14 @@ class Delivery:
             served = self._send(batch, started + LEASE_MS / 1000 - _MARGIN_S, tally)
             if served is None:
                 # Out of time: the lease runs out and whoever comes next begins where this claim began.
-                self.enqueue(event.scope, [event.channel])
+                self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
                 break
             more, started = time.monotonic() < until, time.monotonic()
             claim = self._advance(event, batch, served, more)
         if claim == "handover":
             self.enqueue(event.scope, [event.channel])
+        elif claim == "busy":
+            self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
         for connection in tally.gone | tally.closed:
             self._reap(event.scope, connection)
         return tally.total()

@@ -70,10 +70,10 @@ class Realtime:
     def _lane_queue(self) -> LaneQueue:
         return LaneQueue.from_settings(self.settings)
 
-    def _enqueue(self, messages: Sequence[str]) -> None:
+    def _enqueue(self, messages: Sequence[str], delay_s: int) -> None:
         """Without a queue, sweep resumes what is left."""
         if self.settings.lanes_queue_url:
-            self._lane_queue.send(messages)
+            self._lane_queue.send(messages, delay_s)
 
     def _reap(self, scope: TenantScope, connection: str) -> None:
         """A connection found gone: its record may be gone, too."""

@@ -79,11 +79,12 @@ def another_environment(
     settings = Settings(
         upstash_redis_rest_url=upstash.rest_url,
         upstash_redis_rest_token=upstash.token,
+        redis_timeout_ms=20_000,
         connections_endpoint=sent.url,
         send_timeout_ms=400,
         inline_drain_ms=5_000,
     )
     realtime = Realtime.from_settings(settings)
     queued: list[str] = []
-    monkeypatch.setattr(realtime.delivery, "_queue", queued.extend)
+    monkeypatch.setattr(realtime.delivery, "_queue", lambda messages, delay_s: queued.extend(messages))
     return World(realtime, scope or TenantScope(f"t{secrets.token_hex(6)}", SCOPE_SEAL), sent, queued)

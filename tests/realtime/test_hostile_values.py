@@ -127,11 +127,11 @@ def test_channels_with_odd_names_deliver(world: World, name: str) -> None:
 def test_subscriptions_that_ended_are_not_remembered_without_end(world: World, redis_direct: "redis.Redis") -> None:
     client = world.client()
     world.subscribe(client, CHANNEL, cmd=5)
-    for i in range(1000):
+    for i in range(700):
         world.realtime.connections.unsubscribe(client, f"chat:{'x' * 60}{i}", 1)
     kept = redis_direct.hget(str(user_key(world.scope, client.user)), f"s:{client.connection}")
     assert kept is not None
-    assert len(str(kept)) < 60_000
+    assert len(str(kept)) < 41_000
     assert f"{CHANNEL} 5 1" in str(kept).split("\n")
 
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from shared.errors import LimitReached
-from shared.realtime.delivery import channel_keys
+from shared.realtime.delivery import _ADVANCE, _WAKE, channel_keys
 from tests.realtime.conftest import World
 
 CHANNEL = "chat:lobby"
@@ -50,7 +50,7 @@ def test_members_without_a_lease_are_taken_out_with_one_leave_each(world: World,
     world.publish(CHANNEL, 1, 2)
     assert len(world.sent.pushes(listener.connection, "leave")) == 3
     held = redis_direct.hgetall(str(channel_keys(world.scope, CHANNEL)["channel"]))
-    assert [name for name in held if name.startswith("m:")] == [f"m:{listener.connection}"]
+    assert [name for name in map(str, held) if name.startswith("m:")] == [f"m:{listener.connection}"]
 
 
 def test_presence_of_thousands_is_refused_and_counted(world: World, redis_direct: "redis.Redis") -> None:
@@ -62,20 +62,21 @@ def test_presence_of_thousands_is_refused_and_counted(world: World, redis_direct
 
 @pytest.mark.parametrize("answer", [200, 410])
 def test_thousands_joining_at_once_are_all_answered(world: World, redis_direct: "redis.Redis", answer: int) -> None:
-    """What follows a lane's stall: everybody joins in one claim, and one advance makes them live, or drops them."""
+    """What follows a lane's stall. A claim serves a part of them, so that no answer takes too long."""
     crowd(world, redis_direct, JOINING, later())
     event = world.realtime.delivery.event(world.scope, CHANNEL)
-    from shared.realtime.delivery import _ADVANCE, _WAKE
-
     claim = world.realtime.redis.run(_WAKE, event.keys, event.args)
-    epoch, hi, _, targets = claim
-    assert len(targets) == MANY
+    served: set[str] = set()
     change = "live" if answer == 200 else "drop"
-    changes = [part for target in targets for part in (target[0], target[1], change)]
-    args = {**event.args, "epoch": epoch, "hi": hi, "more": 1}
-    assert world.realtime.redis.run(_ADVANCE, event.keys, args, more_args=changes) == "done"
+    while isinstance(claim, list):
+        epoch, hi, _, targets = claim
+        served.update(target[0] for target in targets)
+        changes = [part for target in targets for part in (target[0], target[1], change)]
+        args = {**event.args, "epoch": epoch, "hi": hi, "more": 1}
+        claim = world.realtime.redis.run(_ADVANCE, event.keys, args, more_args=changes)
+    assert (claim, len(served)) == ("done", MANY)
     held = redis_direct.hgetall(str(channel_keys(world.scope, CHANNEL)["channel"]))
-    members = {text[0] for name, text in held.items() if name.startswith("m:")}
+    members = {str(text)[0] for name, text in held.items() if str(name).startswith("m:")}
     assert members == ({"l"} if answer == 200 else set())
     assert held["j"] == "0"
 

@@ -1,11 +1,13 @@
 """Recovery is honest: all that was missed, or nothing and the word that it is not recovered."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import redis
 
 from shared.auth.sockets import Socket
+from shared.realtime import namespaces
 from shared.realtime.delivery import channel_keys
 from tests.realtime.conftest import World
 
@@ -92,10 +94,6 @@ def test_a_dead_member_that_wants_old_entries_does_not_hang_the_server(
 
 
 def test_three_hundred_publications_are_recovered_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
-    from shared.realtime import namespaces
-
     roomy = replace(namespaces._DEFAULT, history_size=1000)
     monkeypatch.setitem(namespaces.NAMESPACES, "big", roomy)
     big = "big:room"
@@ -165,10 +163,6 @@ def test_a_personal_channel_that_lost_its_entries_ends_the_connection(
 
 
 def test_a_channel_without_history_recovers_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
-    from shared.realtime import namespaces
-
     monkeypatch.setitem(namespaces.NAMESPACES, "live", replace(namespaces._DEFAULT, history_size=0))
     world.publish("live:a", 1, 2, 3)
     epoch = str(world.realtime.redis.call("HGET", channel_keys(world.scope, "live:a")["channel"], "e"))

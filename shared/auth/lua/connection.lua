@@ -47,9 +47,13 @@ local function connection_load(user_key, conn, session, need, now)
   local record = lines(held[1], RECORD)
   if record.state == 'g' then return nil, 'gone' end
   local expires = tonumber(record.expires)
+  -- A refresh may have brought a token of another Supabase session.
+  if record.session ~= session then held[4] = redis.call('HGET', user_key, 'revoked:' .. record.session) end
   if (held[3] and tonumber(record.issued) < tonumber(held[3])) or held[4]
     or (held[5] and now < tonumber(held[5]) * 1000) then return nil, 'revoked' end
   if expires > 0 and now > (expires + GRACE_S) * 1000 then return nil, 'expired' end
+  -- It was skipped by deliveries since, so it must come back recovering.
+  if tonumber(record.lease) <= now then return nil, 'gone' end
   if need ~= 'c' and record.state == 'a' then return nil, 'waiting' end
   local held_permissions = record.permissions
   if need ~= 'c' and need ~= '' and not string.find(held_permissions, need, 1, true)

@@ -17,23 +17,17 @@ local function alive(ch, members, targets, sure)
   return kept
 end
 
-local function flat(entries, hi)
-  local out = {}
-  for _, entry in ipairs(entries) do
-    if after(entry.id, hi) then break end
-    out[#out + 1] = entry.id; out[#out + 1] = entry.kind; out[#out + 1] = entry.body
-  end
-  return out
-end
-
--- One batch, or false when nobody needs anything of it: then the cursor passes over it.
+-- One batch, or false (and whether more are joining) when nobody needs anything of it: the cursor passes over it.
 local function claim_batch(ch, members, sure)
   local cursor = ch.f.ce == ch.f.e and ch.f.c or '0-0'
   local entries, complete = read(ch, needed_from(ch, members, cursor), cursor)
-  local hi, targets = batch_end(ch, entries, complete, cursor), {}
+  local hi, targets, joining = batch_end(ch, entries, complete, cursor), {}, 0
   for conn, member in pairs(members) do
     if member.st == 'j' then
-      targets[#targets + 1] = joining_target(ch, entries, complete, conn, member, hi)
+      joining = joining + 1
+      if joining <= JOINING_MAX then
+        targets[#targets + 1] = joining_target(ch, entries, complete, conn, member, hi)
+      end
     else
       targets[#targets + 1] = live_target(ch, entries, complete, conn, member, cursor, hi)
     end
@@ -41,7 +35,7 @@ local function claim_batch(ch, members, sure)
   targets = alive(ch, members, targets, sure)
   if #targets > 0 then return { ch.f.e, hi, flat(entries, hi), targets } end
   put(ch, 'c', hi); put(ch, 'ce', ch.f.e)
-  return false
+  return false, joining > JOINING_MAX
 end
 
 -- { epoch, hi, { id, kind, body, ... }, { { connection, cmd, what, ... }, ... } } or false.
@@ -52,15 +46,22 @@ local function claim(ch, sure)
       put(ch, 'c', top_id(ch)); put(ch, 'ce', ch.f.e)
       break
     end
-    local got = claim_batch(ch, members, sure)
+    local got, more = claim_batch(ch, members, sure)
     if got then watch(ch); return got end
-  until ch.f.c == top_id(ch)
+  until ch.f.c == top_id(ch) and not more
   release(ch)
   return false
 end
 
+-- A claim, false, or 'busy': somebody holds the lane, and one wake after his lease makes sure that he did not die.
 local function try_claim(ch, sure)
-  local got = take(ch) and claim(ch, sure)
+  local got = take(ch)
+  if got then
+    got = claim(ch, sure)
+  elseif tonumber(ch.f.b or 0) < ch.now then
+    put(ch, 'b', ch.now + LEASE_MS)
+    got = 'busy'
+  end
   channel_save(ch)
   return got
 end

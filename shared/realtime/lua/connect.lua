@@ -43,7 +43,8 @@ if A.admit == '1' then
 else
   if not f['c:' .. A.conn] then return { 'gone' } end
   record = lines(f['c:' .. A.conn], RECORD)
-  local refused = shut_out(record.issued, record.expires) or (record.state == 'c' and 'again')
+  local refused = shut_out(record.issued, record.expires)
+    or ((record.state == 'g' or tonumber(record.lease) <= now) and 'gone') or (record.state == 'c' and 'again')
   if refused then return { refused } end
 end
 if A.attach == '0' then

@@ -4,6 +4,7 @@
 -- ARGV conn, personal, if_lease_ended
 -- RETURNS 'gone' | 'alive' | 'ok' and each channel that it is still in
 -- The record stays, as gone, until every channel is left: a crash in between is finished by the lease's reaper.
+-- The lease ends now, so that nothing more is sent to it.
 local held = redis.call('HMGET', K.user, 'c:' .. A.conn, 's:' .. A.conn)
 if A.if_lease_ended == '1' then
   local ends = redis.call('ZSCORE', K.leases, A.conn)
@@ -25,6 +26,7 @@ if #left == 1 then
   redis.call('HDEL', K.user, 'c:' .. A.conn, 's:' .. A.conn, 'm:' .. A.conn)
 else
   record.state = 'g'
+  redis.call('ZADD', K.leases, 1, A.conn)
   redis.call('HSET', K.user, 'c:' .. A.conn, record_text(record))
 end
 return left

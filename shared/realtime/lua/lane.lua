@@ -1,19 +1,8 @@
--- USES realtime/member
+-- USES realtime/entries
 -- The holder of a lane's lease is the only one that sends anything of the channel to the lane's members.  A claim is
 -- what the holder has to send: the entries after the cursor, and who gets them from where (DESIGN §6.4).
-local LEASE_MS, UNCLEAN_MS, BATCH, BATCH_BYTES, READ, PAGES, RECOVER_MAX = 10000, 900000, 100, 90000, 700, 8, 300
+local LEASE_MS, UNCLEAN_MS, RECOVER_MAX, JOINING_MAX = 10000, 900000, 300, 1000
 local SILENT_ABOVE = 500
-
-local function parse_id(id)
-  local offset, n = string.match(id, '^(%d+)-(%d+)$')
-  return tonumber(offset), tonumber(n)
-end
-
-local function after(a, b)
-  local ao, an = parse_id(a)
-  local bo, bn = parse_id(b)
-  return ao > bo or (ao == bo and an > bn)
-end
 
 local function take(ch)
   local owner = ch.f.o or ''
@@ -26,55 +15,17 @@ local function take(ch)
 end
 
 -- Sweep finds by `lanes` what a dead holder left; one entry serves all the claims until it is due.
+local function overdue(ch)
+  if tonumber(ch.f.w or 0) >= ch.now then return false end
+  put(ch, 'w', ch.now + LEASE_MS)
+  return true
+end
+
 local function watch(ch)
   put(ch, 'd', ch.now + LEASE_MS)
-  if tonumber(ch.f.w or 0) < ch.now then
-    put(ch, 'w', ch.now + LEASE_MS)
-    redis.call('ZADD', K.lanes, ch.f.w, A.channel)
-  end
+  if overdue(ch) then redis.call('ZADD', K.lanes, ch.f.w, A.channel) end
 end
 
 local function release(ch)
   put(ch, 'o', '')
-end
-
--- Entries after `from`, of the ephemeral ones only those after the cursor; at least a batch after the cursor, or
--- nothing older than it.  `complete` is false when the log holds more than was read.
-local function read(ch, from, cursor)
-  if not after(top_id(ch), from) then return {}, true end
-  local entries, last, ahead, pages, raw = {}, from, 0, 0, nil
-  repeat
-    raw = redis.call('XRANGE', K.log, '(' .. last, '+', 'COUNT', READ)
-    for _, got in ipairs(raw) do
-      local entry = { id = got[1], kind = got[2][1], body = got[2][2], offset = parse_id(got[1]) }
-      local new = after(entry.id, cursor)
-      if new then ahead = ahead + 1 end
-      if new or entry.kind == 'pub' then entries[#entries + 1] = entry end
-      last = entry.id
-    end
-    pages = pages + 1
-  until #raw < READ or ahead >= BATCH or pages == PAGES
-  if #raw == READ and ahead == 0 then return read(ch, cursor, cursor) end
-  return entries, #raw < READ
-end
-
--- Is the next publication after `id` still in the log?
-local function whole(ch, entries, complete, id)
-  local offset = parse_id(id)
-  if offset >= ch.s then return true end
-  for _, entry in ipairs(entries) do
-    if entry.kind == 'pub' and entry.offset > offset then return entry.offset == offset + 1 end
-  end
-  return not complete
-end
-
-local function batch_end(ch, entries, complete, cursor)
-  local hi, taken, bytes = cursor, 0, 0
-  for _, entry in ipairs(entries) do
-    if after(entry.id, cursor) then
-      if taken > 0 and (taken >= BATCH or bytes + #entry.body > BATCH_BYTES) then return hi end
-      hi, taken, bytes = entry.id, taken + 1, bytes + #entry.body
-    end
-  end
-  return complete and top_id(ch) or hi
 end

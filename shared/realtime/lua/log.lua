@@ -1,6 +1,7 @@
 -- A channel's hash and its log.  Hash fields: e epoch, s top offset, n ephemeral entries since, lx history's end,
 -- kx the log key's end, x the hash's end, j members joining, q members that want join and leave, w when `lanes` will
--- look again, and lane 1: c cursor, ce its epoch, o owner, d deadline, u last unclean takeover, m:<connection> members.
+-- look again, b until when a wake is on its way, and lane 1: c cursor, ce its epoch, o owner, d deadline, u last unclean
+-- takeover, m:<connection> members.
 -- Times are unix ms by the server's clock.
 local IDLE_MS, META_MS = 18000000, 2592000000
 

@@ -10,7 +10,7 @@ for i = 2, #KEYS do
   local text = redis.call('HGET', KEYS[i], 'c:' .. conn)
   if text then
     local record = lines(text, RECORD)
-    if record.state ~= 'g' then
+    if record.state ~= 'g' and tonumber(record.lease) > now then
       record.lease = tostring(lease_end(record, now, A.lease_ms))
       redis.call('ZADD', K.leases, record.lease, conn)
       redis.call('HSET', KEYS[i], 'c:' .. conn, record_text(record))

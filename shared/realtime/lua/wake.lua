@@ -2,14 +2,14 @@
 -- USES realtime/channel
 -- KEYS channel, log, leases, lanes
 -- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave
--- RETURNS the claim | 'busy' | 'idle'
+-- RETURNS the claim | 'held' | 'idle'
 local now = server_ms()
 if redis.call('EXISTS', K.channel) == 0 then
   redis.call('ZREM', K.lanes, A.channel)
   return 'idle'
 end
 local ch = channel_load(now)
-if not take(ch) then return 'busy' end
+if not take(ch) then return 'held' end
 local got = claim(ch)
 if not got then
   put(ch, 'w', 0)
