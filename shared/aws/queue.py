@@ -39,14 +39,19 @@ class LaneQueue:
         signer = Signer(Credentials.from_env(), settings.aws_region, "sqs")
         return cls(settings.lanes_queue_url, signer, HttpClient(3.0), settings.aws_endpoint_url_sqs)
 
-    def send(self, messages: Sequence[str]) -> None:
-        """Enqueues every message, ten a request; raises Unavailable if one of them was not accepted."""
-        for start in range(0, len(messages), _BATCH):
-            self._send_batch(dict(enumerate(messages[start : start + _BATCH])))
+    def send(self, messages: Sequence[str], delay_s: int = 0) -> None:
+        """Enqueues every message, ten a request, to be seen after `delay_s` (0 to 900).
 
-    def _send_batch(self, waiting: dict[int, str]) -> None:
+        Raises Unavailable if one of them was not accepted.
+        """
+        for start in range(0, len(messages), _BATCH):
+            self._send_batch(dict(enumerate(messages[start : start + _BATCH])), delay_s)
+
+    def _send_batch(self, waiting: dict[int, str], delay_s: int) -> None:
         for _ in range(_ATTEMPTS):
-            entries = [{"Id": str(i), "MessageBody": message} for i, message in waiting.items()]
+            entries = [
+                {"Id": str(i), "MessageBody": message, "DelaySeconds": delay_s} for i, message in waiting.items()
+            ]
             answer = self._call("SendMessageBatch", {"QueueUrl": self._url, "Entries": entries})
             waiting = {int(failed["Id"]): waiting[int(failed["Id"])] for failed in answer.get("Failed", ())}
             if not waiting:

@@ -138,9 +138,7 @@ def test_a_download_goes_to_the_sink(server: MoodyServer, client: HttpClient) ->
     assert b"".join(pieces) == b"x" * 1_000_000
 
 
-def test_a_download_that_breaks_off_is_not_taken_for_the_whole(
-    server: MoodyServer, client: HttpClient
-) -> None:
+def test_a_download_that_breaks_off_is_not_taken_for_the_whole(server: MoodyServer, client: HttpClient) -> None:
     server.answers = [breaking_off]
     pieces: list[bytes] = []
     with pytest.raises(Unavailable, match="broke off"):

@@ -52,6 +52,15 @@ def received(sqs: SQSClient, name: str) -> list[str]:
     return bodies
 
 
+def test_a_delayed_message_is_not_seen_before(sqs: SQSClient, http: HttpClient) -> None:
+    sqs.create_queue(QueueName="delayed")
+    queue(sqs, http, "delayed").send(["later"], delay_s=900)
+    assert received(sqs, "delayed") == []
+    url = sqs.get_queue_url(QueueName="delayed")["QueueUrl"]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    assert counts["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
 def test_every_message_arrives_however_many(sqs: SQSClient, http: HttpClient) -> None:
     sqs.create_queue(QueueName="lanes")
     messages = [f'{{"lane":{i},"channel":"chat:gr\u00fc\u00df"}}' for i in range(23)]

@@ -21,9 +21,7 @@ LONG_LIVED = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKE
 OF_A_ROLE = Credentials("ASIAEXAMPLE", "secret", "IQoJb3JpZ2luX2VjE/with+odd=chars==")
 CREDENTIALS = st.sampled_from([LONG_LIVED, OF_A_ROLE])
 MOMENTS = st.integers(0, 4_000_000_000)
-NAMES = st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=12).map(
-    lambda name: "x-" + name
-)
+NAMES = st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=12).map(lambda name: "x-" + name)
 VALUES = st.text("abc XYZ019-_=+/;,\t", max_size=30)
 HEADERS = st.dictionaries(NAMES, VALUES, max_size=4)
 QUERY_VALUES = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -34,9 +32,7 @@ PATHS = st.lists(st.text(string.ascii_letters + "@=+$&,.~-_ %ü", max_size=8), m
 
 
 def theirs(credentials: Credentials) -> ReadOnlyCredentials:
-    return ReadOnlyCredentials(
-        credentials.access_key, credentials.secret_key, credentials.session_token or None
-    )
+    return ReadOnlyCredentials(credentials.access_key, credentials.secret_key, credentials.session_token or None)
 
 
 def at(now: int) -> AbstractContextManager[object]:

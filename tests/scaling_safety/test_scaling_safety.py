@@ -260,7 +260,7 @@ def test_holistic_service_restart(stack: Stack, alice: str, amir: str, open_clie
     stop = threading.Event()
 
     def keep_killing() -> None:
-        while not stop.wait(1.0):
+        while not stop.wait(2.0):
             stack.kill_workers()
 
     killer = threading.Thread(target=keep_killing)
@@ -280,17 +280,19 @@ def test_holistic_service_restart(stack: Stack, alice: str, amir: str, open_clie
     assert len(acknowledged) > total / 4
     publisher.publish(channel, "end")
     for client in (publisher, *subscribers):
-        assert client.closed is None
-        found = eventually(
-            lambda: [push["data"] for push in client.pushes(channel)],  # noqa: B023
-            lambda data: "end" in data,
+        pushes = eventually(
+            lambda: client.pushes(channel),  # noqa: B023
+            lambda pushes: any(push["data"] == "end" for push in pushes),
             within_s=90,
         )
-        first_seen = list(dict.fromkeys(found))
-        assert "end" in first_seen
-        assert set(acknowledged) <= set(first_seen)
-        numbers = [value for value in first_seen if value != "end"]
-        assert numbers == sorted(numbers)
+        assert client.closed is None
+        # A batch whose drainer died may come twice; README's line drops it by its offset.
+        by_offset = {push["offset"]: push["data"] for push in pushes}
+        assert list(by_offset) == list(range(1, len(by_offset) + 1))
+        received = list(by_offset.values())
+        assert received[-1] == "end"
+        # What got no answer may stand anywhere, or nowhere; what was acknowledged stands in that order.
+        assert [value for value in received if value in acknowledged] == acknowledged
     with stack.api(alice) as api:
         assert api.get(f"/sessions/{session_id}").json()["data"] == {"before": 1}
     assert parsed(stack, alice, file_id).json()["row_count"] == 2
