@@ -54,9 +54,7 @@ class Signer:
         )
         signature = self._signature("\n".join(request), stamp)
         credential = f"{self._credentials.access_key}/{self._scope(stamp)}"
-        sent["authorization"] = (
-            f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
-        )
+        sent["authorization"] = f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
         return sent
 
     def presign(
@@ -140,9 +138,7 @@ def _canonical_headers(headers: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _encoded_query(query: Mapping[str, str]) -> str:
-    return "&".join(
-        f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query.items()
-    )
+    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query.items())
 
 
 def _sorted_query(query: str) -> str:
