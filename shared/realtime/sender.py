@@ -1,6 +1,8 @@
 """Posts to @connections: many sockets at once, one post in flight for each, through libcurl's multi interface."""
 
+import io
 import random
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -54,6 +56,10 @@ class _Work:
 # The request never left, so trying again cannot repeat it.
 _NOT_SENT: Final = frozenset((pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY))
 _BACKOFF_S: Final = (0.02, 1.0)
+# Longer than this, a kept connection is likelier to be closed than worth a handshake.
+_IDLE_TRUSTED_S: Final = 30
+# The wheel's libcurl looks where its builder kept certificates; this machine may keep them elsewhere.
+_CA_FILE: Final = ssl.get_default_verify_paths().cafile
 # In place of a frame: delete the connection.
 _CLOSE: Final = b""
 
@@ -100,10 +106,16 @@ class Sender:
         curl.setopt(pycurl.TIMEOUT_MS, self._timeout_ms)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.WRITEFUNCTION, len)
+        curl.setopt(pycurl.MAXAGE_CONN, _IDLE_TRUSTED_S)
+        if _CA_FILE:
+            curl.setopt(pycurl.CAINFO, _CA_FILE)
         if body is _CLOSE:
             curl.setopt(pycurl.CUSTOMREQUEST, method)
         else:
-            curl.setopt(pycurl.POSTFIELDS, body)
+            # Read, not given whole: libcurl sends a body that it holds again when a kept connection dies unanswered.
+            curl.setopt(pycurl.POST, 1)
+            curl.setopt(pycurl.POSTFIELDSIZE, len(body))
+            curl.setopt(pycurl.READFUNCTION, io.BytesIO(body).read)
 
 
 class _Round:
