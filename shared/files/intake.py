@@ -19,12 +19,13 @@ class Intake:
     def arrived(self, scope: TenantScope, file_id: str) -> File | None:
         """An object is said to be there: takes it in as far as it goes. What belongs to no live file is deleted."""
         file = self._store.load(scope, file_id)
-        if file is None or not file.is_live:
-            self._discard(scope, file_id)
-            return file
-        if file.status is Status.PENDING:
+        if file is not None and file.status is Status.PENDING:
             file = self.recorded(scope, file_id)
-        return self.promote(scope, file) if file else None
+        if file is None or not file.is_live:
+            info("file.upload_without_record_deleted", tenant=scope.label, file=file_id)
+            self._bucket.delete(upload_key(scope, file_id))
+            return file
+        return self.promote(scope, file)
 
     def recorded(self, scope: TenantScope, file_id: str) -> File | None:
         """Notes that the upload is in S3, or that it is not what was declared; unchanged when nothing is there."""
@@ -32,12 +33,9 @@ class Intake:
         if stored is None:
             return self._store.load(scope, file_id)
         now_ms = self._store.now_ms()
-        stepped = self._store.step(
+        return self._store.step(
             scope, file_id, lambda file: life.expired(file, now_ms) or life.appeared(file, stored, now_ms)
-        )
-        if stepped.file is None or not stepped.file.is_live:
-            self._discard(scope, file_id)
-        return stepped.file
+        ).file
 
     def promote(self, scope: TenantScope, file: File) -> File | None:
         """Copies an uploaded file to its clean key and makes it available; others are returned as they are."""
@@ -53,7 +51,3 @@ class Intake:
             # Deleted while it was copied.
             self._bucket.delete(clean_key(scope, file.id))
         return after
-
-    def _discard(self, scope: TenantScope, file_id: str) -> None:
-        info("file.upload_without_record_deleted", tenant=scope.label, file=file_id)
-        self._bucket.delete(upload_key(scope, file_id))

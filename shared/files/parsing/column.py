@@ -74,11 +74,6 @@ class Column:
         """What was seen so far is no number, boolean or date."""
         return self._type in ("", "string")
 
-    @property
-    def settled(self) -> bool:
-        """Nothing more can be learnt from further values."""
-        return self._type == "string" and self._empty and len(self._examples) == limits.EXAMPLES
-
     def see(self, text: str) -> None:
         """One more value."""
         if not text or text.isspace():
@@ -99,10 +94,6 @@ class Column:
         elif not _TESTS[self._type](text):
             wider = _WIDER.get(self._type)
             self._type = wider if wider and _TESTS[wider](text) else "string"
-
-    def miss(self) -> None:
-        """One more row that ended before this column."""
-        self._empty = True
 
     @property
     def gaps(self) -> set[str]:

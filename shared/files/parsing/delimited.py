@@ -13,7 +13,9 @@ from shared.files.parsing.encodings import Encoding
 from shared.files.parsing.limits import OverLimit, Stopwatch
 from shared.files.parsing.result import Found, shortened
 
-_ROWS_BETWEEN_LOOKS: Final = 2_000
+# Values are looked at by column and in batches: of most columns that is a few different ones.
+_BATCH_ROWS: Final = 1_000
+_BATCH_CHARACTERS: Final = 4 << 20
 
 
 def read_delimited(path: Path, encoding: Encoding, delimiter: str, stopwatch: Stopwatch) -> Found:
@@ -33,6 +35,7 @@ class _Table:
         self._reader = reader
         self._stopwatch = stopwatch
         self._columns: list[Column] = []
+        self._batch: list[list[str]] = []
         self._kept: list[list[str]] = []
         self._rows = 0
         self._short = _Irregular("shorter than the header")
@@ -45,6 +48,7 @@ class _Table:
             self._found.limited = str(limit)
         except csv.Error as error:
             self._found.limited = f"row {self._rows + 1} cannot be read: {error} (is a quote never closed?)"
+        self._look()
         self._tell()
 
     def _read_rows(self) -> None:
@@ -54,10 +58,14 @@ class _Table:
             first = next(rows, None)
         if first is None:
             return
+        size = 0
         for row in self._with_header(first, rows):
             self._take(row)
-            if self._rows % _ROWS_BETWEEN_LOOKS == 0:
+            size += sum(map(len, row))
+            if len(self._batch) == _BATCH_ROWS or size > _BATCH_CHARACTERS:
+                self._look()
                 self._stopwatch.check()
+                size = 0
         if len(first) > limits.COLUMNS:
             raise OverLimit(f"the table has {len(first)} columns; only {limits.COLUMNS} were read")
 
@@ -72,21 +80,25 @@ class _Table:
 
     def _take(self, row: list[str]) -> None:
         self._rows += 1
-        for column, cell in zip(self._columns, row, strict=False):
-            if not column.settled:
-                column.see(cell)
         if len(row) != len(self._columns):
-            self._note_irregular(row)
+            row = self._fitted(row)
+        self._batch.append(row)
         if self._rows <= limits.PREVIEW_ROWS:
             self._kept.append(row)
 
-    def _note_irregular(self, row: Sequence[str]) -> None:
-        if len(row) < len(self._columns):
+    def _fitted(self, row: list[str]) -> list[str]:
+        missing = len(self._columns) - len(row)
+        if missing > 0:
             self._short.note(self._rows)
-            for column in self._columns[len(row) :]:
-                column.miss()
         elif len(self._columns) < limits.COLUMNS:
             self._long.note(self._rows)
+        return [*row[: len(self._columns)], *[""] * missing]
+
+    def _look(self) -> None:
+        for column, cells in zip(self._columns, zip(*self._batch, strict=True), strict=False):
+            for cell in dict.fromkeys(cells):
+                column.see(cell)
+        self._batch.clear()
 
     def _tell(self) -> None:
         found = self._found
@@ -99,11 +111,8 @@ class _Table:
                 found.warn(irregular.told())
 
     def _row_of(self, cells: Sequence[str], gaps: Collection[str]) -> dict[str, object]:
-        padded = [*cells, *[""] * (len(self._columns) - len(cells))]
-        return {
-            column.name: shortened(column.value(cell, gaps))
-            for column, cell in zip(self._columns, padded, strict=False)
-        }
+        named = zip(self._columns, cells, strict=True)
+        return {column.name: shortened(column.value(cell, gaps)) for column, cell in named}
 
 
 class _Irregular:

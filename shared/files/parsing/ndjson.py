@@ -50,13 +50,18 @@ def _take(rows: Rows, line: str) -> bool:
     return True
 
 
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 _BAD: Any = object()
 
 
 def decoded(line: str) -> Any:
     """The line's value; a private mark (see `is_value`) when it is not JSON."""
     try:
-        return json.loads(line, parse_constant=_refuse)
+        return _DECODER.decode(line)
     except (ValueError, RecursionError):
         return _BAD
 
@@ -64,7 +69,3 @@ def decoded(line: str) -> Any:
 def is_value(line: str) -> bool:
     """Whether the line is an object or an array of JSON, whole."""
     return isinstance(decoded(line), (dict, list))
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
