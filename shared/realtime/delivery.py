@@ -174,7 +174,26 @@ class Delivery:
         self._sender.close(connections)
 
     def _drain(self, event: Event, claim: Any, until: float) -> Delivered:
-        tally, started = _Tally(), event.started
+        """Never raises: what was appended stays appended, and where this fails the lease runs out (DESIGN §6.7)."""
+        tally = _Tally()
+        try:
+            self._serve(event, claim, until, tally)
+        except Exception as error:
+            failed("lanes.drain", error)
+            self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
+        for connection in tally.gone | tally.closed:
+            self._try_to_reap(event.scope, connection)
+        return tally.total()
+
+    def _try_to_reap(self, scope: TenantScope, connection: str) -> None:
+        """What this leaves undone is done when the connection's lease ends."""
+        try:
+            self._reap(scope, connection)
+        except Exception as error:
+            failed("connections.reap", error)
+
+    def _serve(self, event: Event, claim: Any, until: float, tally: _Tally) -> None:
+        started = event.started
         while isinstance(claim, list):
             batch = Claim(event.channel, claim)
             served = self._send(batch, started + LEASE_MS / 1000 - _MARGIN_S, tally)
@@ -188,9 +207,6 @@ class Delivery:
             self.enqueue(event.scope, [event.channel])
         elif claim == "busy":
             self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
-        for connection in tally.gone | tally.closed:
-            self._reap(event.scope, connection)
-        return tally.total()
 
     def _send(self, batch: Claim, deadline: float, tally: _Tally) -> list[Served] | None:
         posts = [Post(served.connection, served.frames) for served in batch.served if served.frames]
@@ -208,7 +224,7 @@ class Delivery:
     def _advance(self, event: Event, batch: Claim, served: Sequence[Served], more: bool) -> Any:
         changes = [part for one in served if (change := one.change) for part in (one.connection, one.cmd, change)]
         args = {**event.args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
-        return self._redis.run(_ADVANCE, event.keys, args, more_args=changes)
+        return self._redis.run(_ADVANCE, event.keys, args, more_args=changes, idempotent=True)
 
 
 def channel_keys(scope: TenantScope, channel: str) -> dict[str, Key]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from shared.auth.sockets import Socket, Sockets
+from shared.observe.log import failed
 from shared.realtime.connections import LEASE_MS, Connections
 from shared.realtime.delivery import Delivery, user_key
 from shared.realtime.protocol import EXPIRED, KEEP_ALIVE, STALE
@@ -16,6 +17,8 @@ from shared.tenant.scope import TenantScope
 # Leases that end before the sweep after the next are kept alive now.
 _AHEAD_MS: Final = 130_000
 _BATCH: Final = 200
+# A busy lane goes on in `deliver`, so that it does not use up the time of others.
+_LANE_S: Final = 2.0
 _SENDS_A_SECOND: Final = 1_000
 _RENEW: Final = script(__file__, "renew")
 
@@ -50,8 +53,15 @@ class Upkeep:
         for channel in self._redis.call("ZRANGE", lanes, "-inf", self._now_ms(), "BYSCORE"):
             if time.monotonic() >= until:
                 break
-            self._delivery.wake(scope, channel, until)
+            self._try_to_wake(scope, channel, until)
         return self._earliest(scope, "lanes")
+
+    def _try_to_wake(self, scope: TenantScope, channel: str, until: float) -> None:
+        """A lane that fails stays due and keeps no other from its turn."""
+        try:
+            self._delivery.wake(scope, channel, min(until, time.monotonic() + _LANE_S))
+        except Exception as error:
+            failed("lanes.resume", error)
 
     def leases(self, scope: TenantScope, until: float) -> int | None:
         """Reaps connections whose lease ended, then sends the keep-alive to those whose lease is about to end."""

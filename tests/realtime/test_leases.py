@@ -153,7 +153,7 @@ def test_a_queue_that_is_down_does_not_fail_a_disconnect(world: World, monkeypat
     world.subscribe(listener, CHANNEL, join_leave=True)
     world.subscribe(client, CHANNEL)
 
-    def down(messages: object) -> None:
+    def down(messages: object, delay_s: int) -> None:
         raise Unavailable("no queue")
 
     monkeypatch.setattr(world.realtime.delivery, "_queue", down)

@@ -4,6 +4,7 @@
 -- ARGV channel, owner, epoch, hi, more, birth, history_size, history_ttl_ms, join_leave
 -- and per served member that changes: connection, cmd, 'live' or 'drop'
 -- RETURNS 'lost' | 'done' | 'handover' | the next claim
+-- Idempotent: told twice, the cursor and the members stand where they stood, and the claim is the same again.
 local FIXED = 9
 local names = { 'e', 's', 'n', 'c', 'ce', 'o', 'j', 'q', 'kx', 'lx' }
 local head = #names

@@ -7,7 +7,11 @@ if A.idempotency_ms ~= '0' then
   local before = redis.call('GET', K.idempotency)
   if before then
     local offset, epoch = string.match(before, '^(%d+) (.*)$')
-    return { tonumber(offset), epoch, false }
+    local ch = channel_load(server_ms())
+    -- An attempt of the same call, whose answer was lost, took the lane: nobody else will serve it.
+    local claimed = ch.f.o == A.owner and claim(ch)
+    channel_save(ch)
+    return { tonumber(offset), epoch, claimed }
   end
 end
 local ch = channel_load(server_ms())
