@@ -17,6 +17,7 @@ from local.gateway import Gateway
 from local.issuer import SupabaseIssuer
 from local.ports import HOST, Ports
 from local.provisioning import provision
+from local.real_services import RealServices
 from local.redis import AsyncValkeyServer, UpstashGateway
 from local.rundir import RunDirectory, write_atomically
 from local.runtime import LambdaRuntime, WorkerLog
@@ -53,7 +54,6 @@ class Stack:
     """
 
     gateway: Gateway
-    runtime: LambdaRuntime
     events: EventSources
     service: Service
 
@@ -61,6 +61,8 @@ class Stack:
         self.options = options
         self.valkey = AsyncValkeyServer()
         self.aws = LocalAws()
+        self.runtime = LambdaRuntime([], options.project)
+        self._real = RealServices.from_env(os.environ)
         self._file = ServerlessFile(options.project / "serverless.yml")
         self._ports = Ports.from_base(options.port_base)
         self._run = RunDirectory()
@@ -93,6 +95,7 @@ class Stack:
         return await self.runtime.invoke(function, event)
 
     def runtime_pids(self) -> list[int]:
+        """Empty before the functions stand."""
         return [pid for pids in self.runtime.pids().values() for pid in pids]
 
     def describe(self) -> dict[str, Any]:
@@ -101,14 +104,25 @@ class Stack:
             "http": self.gateway.http_url,
             "websocket": self.gateway.websocket_url,
             "connections": self.gateway.connections_url,
-            "supabase_url": self.issuer.url,
-            "supabase_anon_key": self.issuer.anon_key,
-            "supabase_service_key": self.issuer.service_key,
-            "redis_rest_url": self.upstash.url,
-            "redis_rest_token": self.upstash.token,
+            **self._supabase(),
+            "redis_rest_url": self._real.redis_rest_url or self.upstash.url,
+            "redis_rest_token": self._real.redis_rest_token or self.upstash.token,
             "s3": self.aws.s3_url,
             "sqs": self.aws.sqs_url,
             "runtime_pids": self.runtime_pids(),
+        }
+
+    @property
+    def has_demo_users(self) -> bool:
+        """False with a real Supabase project, whose users are its own."""
+        return not self._real.supabase_url
+
+    def _supabase(self) -> dict[str, str]:
+        real, issuer = self._real, self.issuer
+        return {
+            "supabase_url": real.supabase_url or issuer.url,
+            "supabase_anon_key": real.supabase_anon_key or issuer.anon_key,
+            "supabase_service_key": "" if real.supabase_url else issuer.service_key,
         }
 
     async def _start(self) -> None:
@@ -173,17 +187,19 @@ class Stack:
 
     async def _start_events(self) -> None:
         self.events = EventSources(self.service, self.runtime, self.aws.sqs_url, self.options.workers)
-        self.aws.on_object_event = self.events.objects
         await self.events.start(self.options.schedule)
         self._started.push_async_callback(self.events.stop)
+        self.aws.on_object_event = self.events.objects
+        self._started.callback(setattr, self.aws, "on_object_event", None)
 
     def _addresses(self, cursor_secret: str) -> dict[str, str]:
         """What serverless.yml takes from the deployer's environment, as it is on this machine."""
+        where = self.describe()
         return {
-            "UPSTASH_REDIS_REST_URL": self.upstash.url,
-            "UPSTASH_REDIS_REST_TOKEN": self.upstash.token,
-            "SUPABASE_URL": self.issuer.url,
-            "SUPABASE_JWT_SECRET": "",
+            "UPSTASH_REDIS_REST_URL": where["redis_rest_url"],
+            "UPSTASH_REDIS_REST_TOKEN": where["redis_rest_token"],
+            "SUPABASE_URL": where["supabase_url"],
+            "SUPABASE_JWT_SECRET": self._real.jwt_secret,
             "CONNECTIONS_ENDPOINT": self.gateway.connections_url,
             "CURSOR_SECRET": cursor_secret,
             **self.options.environment,

@@ -76,7 +76,8 @@ def _announce_json(stack: Stack) -> None:
 
 
 def _announce(stack: Stack) -> None:
-    token = stack.issuer.session_for(DEMO_USERS[0].email)["access_token"]
+    alice = stack.issuer.session_for(DEMO_USERS[0].email)
+    token = alice["access_token"] if stack.has_demo_users else "<access token>"
     bucket = next((bucket.name for bucket in stack.service.buckets), "-")
     screen = render(stack.describe(), token, bucket, str(stack.data.log), stack.options.port_base)
     sys.stdout.write(screen + "\n")

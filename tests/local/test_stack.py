@@ -26,6 +26,8 @@ from local.cli import main
 from local.datadir import InUse
 from local.demo_users import DEMO_USERS
 from local.ports import Ports, PortTaken
+from local.real_services import RealServices
+from local.refused import Refused
 from local.stack import StackOptions
 from local.threaded import ThreadedStack
 from local.tokens import SignInRefused, access_token
@@ -226,6 +228,29 @@ def test_ports_follow_each_other_from_the_base() -> None:
         http=4000, websocket=4001, supabase=4002, redis=4003, s3=4004, sqs=4005
     )
     assert Ports.from_base(0) == Ports()
+
+
+def test_real_services_replace_the_local_ones_when_named(
+    stack: ThreadedStack, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another stack's services stand for the real ones."""
+    real = stack.addresses
+    monkeypatch.setenv("TEST_SUPABASE_URL", real["supabase_url"] + "/")
+    monkeypatch.setenv("TEST_SUPABASE_ANON_KEY", real["supabase_anon_key"])
+    monkeypatch.setenv("TEST_UPSTASH_REDIS_REST_URL", real["redis_rest_url"])
+    monkeypatch.setenv("TEST_UPSTASH_REDIS_REST_TOKEN", real["redis_rest_token"])
+    with ThreadedStack(StackOptions(project=project, workers=1, schedule=False)) as other:
+        environment = shown(other)["environment"]
+        for name in ("SUPABASE_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
+            key = name.lower().removeprefix("upstash_")
+            assert environment[name] == other.addresses[key] == real[key]
+        assert other.addresses["supabase_anon_key"] == real["supabase_anon_key"]
+
+
+@pytest.mark.parametrize("half", ["TEST_SUPABASE_URL", "TEST_UPSTASH_REDIS_REST_TOKEN"])
+def test_half_of_a_real_service_is_refused(half: str) -> None:
+    with pytest.raises(Refused, match=half):
+        RealServices.from_env({half: "https://somewhere.test"})
 
 
 @NEEDS_PROC
