@@ -96,6 +96,13 @@ class Disconnect(OfUser, kw_only=True):
         return ServerDisconnect(self.disconnect.code, reason)
 
 
+class Refresh(OfUser, kw_only=True):
+    """Ends connections as expired, or lets them go on until `expire_at` (unix s)."""
+
+    expired: bool | None = None
+    expire_at: _Moment | None = None
+
+
 class ListConnections(OfUser, kw_only=True):
     """Centrifugo's filter expressions are not understood."""
 

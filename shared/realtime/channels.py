@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
-from shared.realtime.connections import READ, Connections, refused
+from shared.realtime.connections import READ, ConnectionGone, Connections, refused
 from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, publication_body
@@ -23,7 +24,9 @@ _MAX_TAGS_BYTES: Final = 4_096
 _IDEMPOTENCY_MS: Final = 300_000
 # How the record of a connection begins that is being taken out of its channels.
 _GONE: Final = "g\n"
-_PUBLISH, _PRESENCE, _HISTORY = (script(__file__, name) for name in ("publish", "presence", "history"))
+_PUBLISH, _PRESENCE, _HISTORY, _HISTORY_REMOVE = (
+    script(__file__, name) for name in ("publish", "presence", "history", "history_remove")
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,12 @@ class Channels:
         found = [(rest[i], rest[i + 1]) for i in range(2, len(rest), 2)]
         return PastPublications(rest[0], rest[1], found)
 
+    def remove_history(self, scope: TenantScope, channel: str) -> None:
+        """Forgets the publications so far; what is still on its way to somebody goes with later ones."""
+        if not namespace_of(channel).has_history:
+            raise NotAvailable("history is off for this channel")
+        self._redis.run(_HISTORY_REMOVE, channel_keys(scope, channel), idempotent=True)
+
     def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
         """Closes one connection of the scope with the code; False when it has none of that id."""
         socket = self._sockets.find(connection)
@@ -170,6 +179,16 @@ class Channels:
             if one.client not in spared and client in ("", one.client)
         ]
         return sum(self.disconnect(scope, connection, why) for connection in chosen)
+
+    def refresh_user(self, scope: TenantScope, user: str, expires_at: int, *, client: str = "") -> None:
+        """Lets the user's connections (only `client`, if given) go on until then (unix s), past their tokens' end."""
+        chosen = [one.client for one in self.connections_of(scope, user) if client in ("", one.client)]
+        for socket in self._sockets.find_many(chosen):
+            if socket is None or socket.scope != scope:
+                continue
+            with suppress(ConnectionGone):
+                identity = self._connections.identity(socket)
+                self._connections.refresh(socket, replace(identity, expires_at=expires_at))
 
     def connections_of(self, scope: TenantScope, user: str) -> Iterator[ListedConnection]:
         """The user's open connections."""

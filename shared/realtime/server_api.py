@@ -14,7 +14,7 @@ from shared.errors import Internal, Invalid, MethodNotFound, TrafficCopError, Un
 from shared.observe.log import failed
 from shared.realtime import api_requests as ask
 from shared.realtime.channels import Channels, ListedConnection
-from shared.realtime.protocol import FORCE_DISCONNECT, FORCE_RECONNECT, ServerDisconnect, publication
+from shared.realtime.protocol import EXPIRED, FORCE_DISCONNECT, FORCE_RECONNECT, ServerDisconnect, publication
 from shared.state.client import Redis
 
 MAX_COMMANDS: Final = 1_000
@@ -38,7 +38,9 @@ class ServerApi:
             "presence": self._presence,
             "presence_stats": self._presence_stats,
             "history": self._history,
+            "history_remove": self._history_remove,
             "disconnect": self._disconnect,
+            "refresh": self._refresh,
             "info": self._info,
             "connections": self._connections,
             "block_user": self._block_user,
@@ -114,9 +116,25 @@ class ServerApi:
             "epoch": found.epoch,
         }
 
+    def _history_remove(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Named = ask.decoded(body, ask.Named)
+        self._channels.remove_history(caller.scope, asked.name())
+        return {}
+
     def _disconnect(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.Disconnect = ask.decoded(body, ask.Disconnect)
         self._close(caller, asked, asked.why(), frozenset(asked.whitelist or ()))
+        return {}
+
+    def _refresh(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Refresh = ask.decoded(body, ask.Refresh)
+        user, until = asked.name(), asked.expire_at or 0
+        if not asked.expired and not until:
+            raise Invalid("expired or expire_at is needed")
+        if asked.expired or until <= time.time():
+            self._close(caller, asked, EXPIRED)
+        elif not asked.session:
+            self._channels.refresh_user(caller.scope, user, until, client=asked.client or "")
         return {}
 
     def _info(self, caller: Identity, body: bytes) -> _Answer:

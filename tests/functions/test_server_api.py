@@ -4,23 +4,21 @@ import base64
 from typing import Any
 
 import pytest
+import redis
 
 from functions.channel.routes import router
 from local.issuer import ThreadedIssuer
-from local.redis import ThreadedUpstash
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Permission
 from shared.auth.permissions import PERMISSIONS
 from shared.auth.revocations import Revocations
-from shared.errors import InvalidToken
 from shared.http.app import create_app
 from shared.http.lambda_handler import lambda_handler
 from shared.realtime.server_api import ServerApi
 from shared.settings import Settings
 from tests.functions.backend import Backend, backend_of
 from tests.functions.http_events import FunctionClient
-from tests.realtime.conftest import World, another_environment, sent, world
-from tests.support.connections import RecordingConnections
+from tests.realtime.conftest import World, sent, world
 
 __all__ = ["sent", "world"]
 KB = 1024
@@ -77,6 +75,8 @@ IMPLEMENTED = {
     "presence": {"channel": "a"},
     "presence_stats": {"channel": "a"},
     "history": {"channel": "a"},
+    "history_remove": {"channel": "a"},
+    "refresh": {"user": "u", "expired": True},
     "disconnect": {"user": "u"},
     "info": {},
     "connections": {"user": "u"},
@@ -96,7 +96,7 @@ def test_a_method_needs_its_permission_and_of_users_admin(backend: Backend, meth
     assert backend.error(method, request, backend.token("read", "write", "execute")) == 103
 
 
-@pytest.mark.parametrize("method", ["nope", "subscribe", "history_remove", "__class__", "Publish", "answer"])
+@pytest.mark.parametrize("method", ["nope", "subscribe", "channels", "__class__", "Publish", "answer"])
 def test_a_method_that_is_not_there_is_104(backend: Backend, method: str) -> None:
     assert backend.error(method) == 104
 
@@ -144,6 +144,7 @@ BAD_REQUESTS: dict[str, tuple[str, dict[str, Any], int]] = {
     "reason too long": ("disconnect", {"user": "u", "disconnect": {"code": 3000, "reason": "x" * 124}}, 107),
     "filter expression": ("connections", {"user": "u", "expression": "1 == 1"}, 108),
     "tokens of a channel": ("invalidate_user_tokens", {"user": "u", "channel": "a"}, 108),
+    "refresh until when": ("refresh", {"user": "u"}, 107),
     "block until before all times": ("block_user", {"user": "u", "expire_at": -1}, 107),
 }
 
@@ -281,6 +282,41 @@ def test_history_stops_where_an_answer_would_not_fit(backend: Backend, monkeypat
     assert [one["offset"] for one in rest["publications"]] == [3, 4]
 
 
+def test_removed_history_is_gone_and_the_channel_goes_on(backend: Backend) -> None:
+    world = backend.world
+    reader = world.client("reader")
+    world.subscribe(reader, "chat:a")
+    for n in (1, 2, 3):
+        epoch = backend.result("publish", {"channel": "chat:a", "data": n})["epoch"]
+    backend.result("history_remove", {"channel": "chat:a"})
+    found = backend.result("history", {"channel": "chat:a", "limit": -1})
+    assert found == {"publications": [], "offset": 3, "epoch": epoch}
+    backend.result("publish", {"channel": "chat:a", "data": 4})
+    assert world.sent.offsets(reader.connection, "chat:a") == [1, 2, 3, 4]
+    assert [one["offset"] for one in backend.result("history", {"channel": "chat:a", "limit": -1})["publications"]] == [
+        4
+    ]
+    assert world.sent.pushes(reader.connection, "unsubscribe") == []
+
+
+def test_what_was_removed_is_not_recovered(backend: Backend) -> None:
+    world = backend.world
+    epoch = backend.result("publish", {"channel": "chat:a", "data": 1})["epoch"]
+    backend.result("publish", {"channel": "chat:a", "data": 2})
+    backend.result("history_remove", {"channel": "chat:a"})
+    for offset, is_recovered in ((0, False), (1, False), (2, True)):
+        client = world.client(f"at {offset}".replace(" ", ""))
+        world.subscribe(client, "chat:a", recover=True, offset=offset, epoch=epoch)
+        (reply,) = [frame["subscribe"] for frame in world.sent.frames(client.connection) if "subscribe" in frame]
+        assert reply.get("recovered", False) is is_recovered
+        assert reply.get("publications", []) == []
+
+
+def test_removing_the_history_of_a_silent_channel_is_no_error(backend: Backend, redis_direct: "redis.Redis") -> None:
+    assert backend.result("history_remove", {"channel": "chat:silent"}) == {}
+    assert not redis_direct.exists(str(backend.world.scope.key("ch", "chat:silent")))
+
+
 def test_a_clients_publication_shows_who_it_was(backend: Backend) -> None:
     ann = backend.world.client("ann")
     backend.world.subscribe(ann, "chat:a")
@@ -289,63 +325,6 @@ def test_a_clients_publication_shows_who_it_was(backend: Backend) -> None:
     )
     (one,) = backend.result("history", {"channel": "chat:a", "limit": 1})["publications"]
     assert one["info"] == {"user": "ann", "client": ann.connection}
-
-
-# --- users and their connections
-
-
-def test_disconnect_closes_a_users_connections_with_the_code(backend: Backend) -> None:
-    world = backend.world
-    ann, other, bob = world.client("ann"), world.client("ann"), world.client("bob")
-    backend.result("disconnect", {"user": "ann", "disconnect": {"code": 4001, "reason": "out"}})
-    for client in (ann, other):
-        assert world.sent.pushes(client.connection, "disconnect") == [{"code": 4001, "reason": "out"}]
-    assert set(world.sent.closed) == {ann.connection, other.connection}
-    assert not world.sent.pushes(bob.connection, "disconnect")
-
-
-def test_disconnect_can_name_one_client_or_spare_some(backend: Backend) -> None:
-    world = backend.world
-    clients = [world.client("ann").connection for _ in range(3)]
-    backend.result("disconnect", {"user": "ann", "client": clients[0], "disconnect": {"code": 0}})
-    assert world.sent.pushes(clients[0], "disconnect") == [{"code": 3503, "reason": "force disconnect"}]
-    backend.result("disconnect", {"user": "ann", "session": "a client session of Centrifugo's"})
-    backend.result("disconnect", {"user": "ann", "client": world.client("bob").connection})
-    assert world.sent.closed == [clients[0]]
-    backend.result("disconnect", {"user": "ann", "whitelist": [clients[2]]})
-    assert world.sent.closed == clients[:2]
-    assert list(backend.result("connections", {"user": "ann"})["connections"]) == [clients[2]]
-
-
-def test_a_blocked_user_is_closed_and_stays_out_until_unblocked(backend: Backend) -> None:
-    world = backend.world
-    ann = world.client("ann")
-    backend.result("block_user", {"user": "ann"})
-    assert world.sent.pushes(ann.connection, "disconnect") == [{"code": 3503, "reason": "force disconnect"}]
-    with pytest.raises(InvalidToken):
-        world.client("ann")
-    backend.result("unblock_user", {"user": "ann"})
-    world.client("ann")
-
-
-def test_a_user_with_void_tokens_is_sent_to_fetch_another(backend: Backend) -> None:
-    world = backend.world
-    ann = world.client("ann")
-    backend.result("invalidate_user_tokens", {"user": "ann"})
-    assert world.sent.pushes(ann.connection, "disconnect")[0]["code"] == 3011
-    with pytest.raises(InvalidToken):
-        world.client("ann")
-
-
-def test_info_counts_the_tenants_own_connections(
-    backend: Backend, upstash: ThreadedUpstash, sent: RecordingConnections, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    another_environment(upstash, sent, monkeypatch).client("stranger")
-    for _ in range(2):
-        backend.world.client()
-    (node,) = backend.result("info")["nodes"]
-    assert {"uid", "name", "version", "num_clients"} <= set(node)
-    assert node["num_clients"] == 2
 
 
 # --- batch
