@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from shared.auth.due import DueIndex
@@ -69,7 +68,7 @@ class FileStore:
             raise LimitReached(f"the tenant has {limit} files already")
         if answer == "exists":
             return self.read(identity, file.id)
-        self._finish(event, _not_revoked(answer))
+        self._delivery.finish(event, *_not_revoked(answer))
         return file
 
     def read(self, identity: Identity, file_id: str) -> File:
@@ -103,7 +102,7 @@ class FileStore:
         )
         if answer == "stale":
             return False
-        self._finish(event, answer)
+        self._delivery.finish(event, *answer)
         return True
 
     def step(self, scope: TenantScope, file_id: str, step: Callable[[File], File | None]) -> Stepped:
@@ -171,15 +170,6 @@ class FileStore:
     def _event(self, scope: TenantScope, file: File) -> Event:
         second = f"session:{file.session_id}" if file.session_id else None
         return self._delivery.event(scope, f"file:{file.id}", second)
-
-    def _finish(self, event: Event, claims: Sequence[Any]) -> None:
-        # Each channel is drained by itself, with keys and arguments of its own.
-        first = replace(
-            event,
-            keys={name: key for name, key in event.keys.items() if not name.endswith("2")},
-            args={name: value for name, value in event.args.items() if not name.endswith("2")},
-        )
-        self._delivery.finish(first, *claims)
 
     def _event_keys(self, event: Event) -> dict[str, Key]:
         absent = {"channel2": event.keys["channel"], "log2": event.keys["log"]}

@@ -59,16 +59,26 @@ class Event:
     """One attempt to change a channel: the keys and arguments that a script with `channel_publish` wants.
 
     `started` is taken before the script is sent, so that the lease's deadline is never thought later than it is.
+    With a `second` channel, the script's keys and arguments hold that one's, too, under names that end in 2.
     """
 
     scope: TenantScope
     channel: str
-    owner: str
     started: float
-    keys: dict[str, Key]
-    args: dict[str, Argument]
+    own_keys: dict[str, Key]
+    own_args: dict[str, Argument]
     before: list[list[Argument]]
     second: "Event | None" = None
+
+    @property
+    def keys(self) -> dict[str, Key]:
+        if self.second is None:
+            return self.own_keys
+        return {**self.own_keys, "channel2": self.second.own_keys["channel"], "log2": self.second.own_keys["log"]}
+
+    @property
+    def args(self) -> dict[str, Argument]:
+        return self.own_args if self.second is None else {**self.own_args, "channel2": self.second.channel}
 
 
 @dataclass
@@ -129,14 +139,10 @@ class Delivery:
         before = self._due.note(scope, "lanes", int(time.time() * 1000) + LEASE_MS)
         other = None
         if second is not None:
-            other = self._second_of(scope, second, str(args["owner"]))
-            keys.update({f"{name}2": key for name, key in channel_keys(scope, second).items()})
-            args["channel2"] = second
-        return Event(scope, channel, str(args["owner"]), time.monotonic(), keys, args, before, other)
-
-    def _second_of(self, scope: TenantScope, channel: str, owner: str) -> Event:
-        event = self.event(scope, channel)
-        return Event(scope, channel, owner, event.started, event.keys, {**event.args, "owner": owner}, [])
+            other = self.event(scope, second)
+            # One script takes both lanes, in one name.
+            other.own_args["owner"] = args["owner"]
+        return Event(scope, channel, time.monotonic(), keys, args, before, other)
 
     def finish(self, event: Event, claim: Any, *more: Any) -> Delivered:
         """Drains what the script claimed, for a bounded time; `more` is the second channel's claim."""
@@ -148,7 +154,7 @@ class Delivery:
     def wake(self, scope: TenantScope, channel: str, until: float) -> Delivered:
         """Takes a lane that may have work and drains it until `until` (time.monotonic); harmless when it has none."""
         event = self.event(scope, channel)
-        claim = self._redis.run(_WAKE, event.keys, event.args)
+        claim = self._redis.run(_WAKE, event.own_keys, event.own_args)
         return self._drain(event, claim, until)
 
     def enqueue(self, scope: TenantScope, channels: Sequence[str], delay_s: int = 0) -> None:
@@ -223,8 +229,8 @@ class Delivery:
 
     def _advance(self, event: Event, batch: Claim, served: Sequence[Served], more: bool) -> Any:
         changes = [part for one in served if (change := one.change) for part in (one.connection, one.cmd, change)]
-        args = {**event.args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
-        return self._redis.run(_ADVANCE, event.keys, args, more_args=changes, idempotent=True)
+        args = {**event.own_args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
+        return self._redis.run(_ADVANCE, event.own_keys, args, more_args=changes, idempotent=True)
 
 
 def channel_keys(scope: TenantScope, channel: str) -> dict[str, Key]:
