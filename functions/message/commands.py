@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from shared.errors import (
     LimitReached,
     MethodNotFound,
     NotAvailable,
+    NoTenant,
     PermissionDenied,
     TokenExpired,
     TooLarge,
@@ -47,10 +48,11 @@ MayRead = Callable[[Identity, str], bool]
 
 @dataclass(frozen=True)
 class Caller:
-    """The connection that a frame came from, and its source address."""
+    """The connection that a frame came from, its source address, and how long the frame may wait for its `connect`."""
 
     connection: str
     address: str
+    waits_until: float = field(default_factory=lambda: time.monotonic() + _OVERTAKING_S)
 
 
 class Commands:
@@ -75,10 +77,10 @@ class Commands:
         if command.connect is not None:
             self._connect(caller, command.id, command.connect)
             return None
-        socket = self._found(caller.connection)
+        socket = self._found(caller)
         if socket is None:
             raise BAD_REQUEST
-        return self._run_connected(socket, command)
+        return self._run_connected(socket, command, caller.waits_until)
 
     def forget(self, caller: Caller) -> None:
         """The connection is about to be closed."""
@@ -86,9 +88,8 @@ class Commands:
         if socket is not None:
             self._connections.disconnect(socket)
 
-    def _run_connected(self, socket: Socket, command: Command) -> str | None:
+    def _run_connected(self, socket: Socket, command: Command, until: float) -> str | None:
         run: Callable[[Socket, Command], str | None] = getattr(self, f"_{command.method}")
-        until = time.monotonic() + _OVERTAKING_S
         while True:
             try:
                 return run(socket, command)
@@ -97,9 +98,9 @@ class Commands:
                     raise
                 time.sleep(_FIRST_WAIT_S * 2)
 
-    def _found(self, connection: str) -> Socket | None:
-        until, pause = time.monotonic() + _OVERTAKING_S, _FIRST_WAIT_S
-        while (socket := self._sockets.find(connection)) is None and time.monotonic() < until:
+    def _found(self, caller: Caller) -> Socket | None:
+        pause = _FIRST_WAIT_S
+        while (socket := self._sockets.find(caller.connection)) is None and time.monotonic() < caller.waits_until:
             time.sleep(pause)
             pause *= 2
         return socket
@@ -199,7 +200,7 @@ class Commands:
         )
         size, shown = 0, []
         for offset, body in found.publications:
-            size += len(body)
+            size += len(body.encode())
             if size > _MAX_REPLY_BYTES:
                 break
             shown.append(msgspec.Raw(publication(offset, body).encode()))
@@ -213,8 +214,7 @@ class Commands:
         method = rpc.METHODS.get(command.rpc.method)
         if method is None:
             raise MethodNotFound(f"no rpc method {command.rpc.method!r}")
-        if not self._connections.identity(socket).allows(Permission.EXECUTE):
-            raise PermissionDenied("rpc needs the permission execute")
+        self._connections.check(socket, Permission.EXECUTE)
         return reply(command.id, "rpc", {"data": method(socket, command.rpc.data)})
 
     def _refresh(self, socket: Socket, command: Command) -> str:
@@ -231,7 +231,10 @@ class Commands:
         """The token's identity, which must be the socket's user and tenant."""
         if not token:
             raise InvalidToken("a token is needed")
-        identity = self._authenticator.from_token(token, socket.scope.label)
+        try:
+            identity = self._authenticator.from_token(token, socket.scope.label)
+        except NoTenant:
+            raise INVALID_TOKEN from None
         if identity.user != socket.user:
             raise INVALID_TOKEN
         return identity

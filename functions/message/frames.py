@@ -1,6 +1,6 @@
 """One frame in, one frame out: every failure becomes what the protocol has for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from functions.message.commands import Caller, Commands
@@ -19,6 +19,7 @@ from shared.realtime.protocol import (
     ServerDisconnect,
     decode_frame,
     error_reply,
+    packed,
 )
 
 _DISCONNECTS: dict[type[TrafficCopError], ServerDisconnect] = {
@@ -35,10 +36,13 @@ def answer(commands: Commands, delivery: Delivery, *, connection: str, address: 
     try:
         replies.extend(_replies(commands, caller, decode_frame(text), context))
     except BadFrame:
-        _end(commands, delivery, caller, BAD_REQUEST)
+        _end(commands, delivery, caller, BAD_REQUEST, context)
     except ServerDisconnect as why:
-        _end(commands, delivery, caller, why)
-    return "\n".join(replies) or KEEP_ALIVE
+        _end(commands, delivery, caller, why, context)
+    *earlier, last = [frame.decode() for frame in packed(replies)] or [KEEP_ALIVE]
+    for frame in earlier:
+        delivery.push(connection, [frame])
+    return last
 
 
 def _replies(commands: Commands, caller: Caller, frame: list[Command], context: Any) -> Iterator[str]:
@@ -68,6 +72,14 @@ def _refusal(caller: Caller, command: Command, error: TrafficCopError) -> str:
     return error_reply(command.id, error)
 
 
-def _end(commands: Commands, delivery: Delivery, caller: Caller, why: ServerDisconnect) -> None:
-    commands.forget(caller)
-    delivery.close([caller.connection], why)
+def _end(commands: Commands, delivery: Delivery, caller: Caller, why: ServerDisconnect, context: Any) -> None:
+    """The socket is closed even when it cannot be forgotten; its lease's end does that then."""
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: commands.forget(caller),
+        lambda: delivery.close([caller.connection], why),
+    )
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            failed("message.end", error, context)

@@ -1,15 +1,22 @@
 """A claim as frames: what each connection gets of a batch of log entries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from shared.errors import UnrecoverablePosition
 from shared.realtime.namespaces import namespace_of, thing_of
-from shared.realtime.protocol import entry_push, error_reply, publication, quoted, unsubscribe_push
+from shared.realtime.protocol import (
+    FRAME_BYTES,
+    entry_push,
+    error_reply,
+    packed,
+    publication,
+    quoted,
+    unsubscribe_push,
+)
 from shared.realtime.sender import Outcome
 
-_FRAME_BYTES: Final = 100_000
 _Position = tuple[int, int]
 
 
@@ -74,7 +81,7 @@ class Claim:
         result = self._subscription(epoch, position[0], recovered == "1", want_offset != "", fitting)
         frames = [
             self._reply(kind, int(cmd), result, extra),
-            *_packed(self._push(entry) for entry in overflow),
+            *packed(self._push(entry) for entry in overflow),
         ]
         if what == "reply+2500":
             return Served(connection, cmd, [*frames, self._insufficient_state()], "drop")
@@ -92,7 +99,7 @@ class Claim:
                 for entry in self._entries
                 if start < entry.position <= hi and (wants_joins or entry.kind in ("pub", "msg"))
             )
-            self._shared[start, wants_joins] = list(_packed(chosen))
+            self._shared[start, wants_joins] = list(packed(chosen))
         return self._shared[start, wants_joins]
 
     def _subscription(
@@ -134,21 +141,6 @@ def _fit(entries: Sequence[_Entry]) -> tuple[Sequence[_Entry], Sequence[_Entry]]
     size = 0
     for i, entry in enumerate(entries):
         size += len(entry.body.encode()) + 40
-        if size > _FRAME_BYTES:
+        if size > FRAME_BYTES:
             return entries[:i], entries[i:]
     return entries, ()
-
-
-def _packed(lines: Iterator[str]) -> Iterator[bytes]:
-    """Lines joined into frames that API Gateway takes."""
-    batch: list[bytes] = []
-    size = 0
-    for line in lines:
-        encoded = line.encode()
-        if batch and size + len(encoded) > _FRAME_BYTES:
-            yield b"\n".join(batch)
-            batch, size = [], 0
-        batch.append(encoded)
-        size += len(encoded) + 1
-    if batch:
-        yield b"\n".join(batch)

@@ -39,9 +39,9 @@ _LETTERS: Final = {
     Permission.ADMIN: "a",
 }
 READ: Final = _LETTERS[Permission.READ]
-_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _DISCONNECT, _LEAVE, _REFRESH, _PUBLISH = (
+_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _DISCONNECT, _LEAVE, _REFRESH, _PUBLISH, _CHECK = (
     script(__file__, name)
-    for name in ("connect", "subscribe", "unsubscribe", "disconnect", "leave", "refresh", "client_publish")
+    for name in ("connect", "subscribe", "unsubscribe", "disconnect", "leave", "refresh", "client_publish", "check")
 )
 
 
@@ -206,9 +206,17 @@ class Connections:
             raise refused(status)
         return self._delivery.finish(event, rest[2])
 
+    def check(self, socket: Socket, need: Permission) -> None:
+        """Raises unless the connection may do this now: it is connected, not expired or revoked, and permitted."""
+        args = {"conn": socket.connection, "session": socket.session, "need": _LETTERS[need]}
+        status = self._redis.run(_CHECK, {"user": user_key(socket.scope, socket.user)}, args, idempotent=True)
+        if status != "ok":
+            raise refused(status)
+
     def identity(self, socket: Socket) -> Identity:
-        """What the connection may do now, by its record; raises ConnectionGone when it has none."""
-        held = self._redis.call("HMGET", user_key(socket.scope, socket.user), f"c:{socket.connection}")
+        """Who the connection is, by its record; `check` and every frame's script say whether it may still act."""
+        key = user_key(socket.scope, socket.user)
+        held = self._redis.call("HMGET", key, f"c:{socket.connection}", idempotent=True)
         if not held[0]:
             raise refused("gone")
         _, letters, expires, session, issued, *_ = held[0].split("\n")

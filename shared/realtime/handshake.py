@@ -21,7 +21,7 @@ class Handshake:
 
 def handshake_of(event: Mapping[str, Any]) -> Handshake:
     """Reads API Gateway's CONNECT event."""
-    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     query = event.get("queryStringParameters") or {}
     offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
     context = event["requestContext"]

@@ -1,5 +1,6 @@
 """Frames of the Centrifuge client protocol in JSON: commands in, replies and pushes out, one JSON text a line."""
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ KEEP_ALIVE: Final = '{"push":{"channel":"$ka"}}'
 _NULL: Final = msgspec.Raw(b"null")
 
 
+# API Gateway takes 128 KB.
+FRAME_BYTES: Final = 100_000
 # As the schema has them; msgspec cannot check above int64.
 _Uint32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 _Uint64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -235,6 +238,21 @@ def publication_body(data: bytes | str, info: str = "", tags: dict[str, str] | N
 def client_info(user: str, client: str) -> str:
     """How a connection shows itself in presence, join, leave and its publications."""
     return quoted({"user": user, "client": client})
+
+
+def packed(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines joined into frames that API Gateway takes."""
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        encoded = line.encode()
+        if batch and size + len(encoded) > FRAME_BYTES:
+            yield b"\n".join(batch)
+            batch, size = [], 0
+        batch.append(encoded)
+        size += len(encoded) + 1
+    if batch:
+        yield b"\n".join(batch)
 
 
 def quoted(value: Any) -> str:
