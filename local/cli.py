@@ -33,12 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--port-base", type=_port_base, default=DEFAULT_BASE, metavar="N", help="0: free ports (default 4000)"
     )
-    up.add_argument(
-        "--workers", type=_workers, default=3, metavar="N", help="environments per function (default 3)"
-    )
-    up.add_argument(
-        "--data", type=Path, metavar="DIR", help="keep Redis, S3 and the users there from run to run"
-    )
+    up.add_argument("--workers", type=_workers, default=3, metavar="N", help="environments per function (default 3)")
+    up.add_argument("--data", type=Path, metavar="DIR", help="keep Redis, S3 and the users there from run to run")
     up.add_argument("--verbose", action="store_true", help="show what the functions print")
     up.set_defaults(run=_up)
     token = commands.add_parser("token", help="print an access token of a user of the running stack")
@@ -68,9 +64,7 @@ def _up(asked: argparse.Namespace) -> None:
     from local.up import up
 
     data = asked.data.resolve() if asked.data else None
-    options = StackOptions(
-        port_base=asked.port_base, workers=asked.workers, data_dir=data, verbose=asked.verbose
-    )
+    options = StackOptions(port_base=asked.port_base, workers=asked.workers, data_dir=data, verbose=asked.verbose)
     up(options, asked.json)
 
 

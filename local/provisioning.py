@@ -32,15 +32,11 @@ def provision(service: Service, s3_url: str, sqs_url: str, access_key: str, secr
 
 
 def _make_bucket(s3: "S3Client", bucket: Bucket, region: str) -> None:
-    place: Any = (
-        {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    )
+    place: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=bucket.name, **place)
     if bucket.cors:
-        s3.put_bucket_cors(
-            Bucket=bucket.name, CORSConfiguration={"CORSRules": [_cors(rule) for rule in bucket.cors]}
-        )
+        s3.put_bucket_cors(Bucket=bucket.name, CORSConfiguration={"CORSRules": [_cors(rule) for rule in bucket.cors]})
     if bucket.lifecycle:
         rules: Any = [_lifecycle(rule) for rule in bucket.lifecycle]
         s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": rules})

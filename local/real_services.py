@@ -30,7 +30,5 @@ class RealServices:
         if bool(real.supabase_url) != bool(real.supabase_anon_key):
             raise Refused("set both TEST_SUPABASE_URL and TEST_SUPABASE_ANON_KEY, or neither")
         if bool(real.redis_rest_url) != bool(real.redis_rest_token):
-            raise Refused(
-                "set both TEST_UPSTASH_REDIS_REST_URL and TEST_UPSTASH_REDIS_REST_TOKEN, or neither"
-            )
+            raise Refused("set both TEST_UPSTASH_REDIS_REST_URL and TEST_UPSTASH_REDIS_REST_TOKEN, or neither")
         return real

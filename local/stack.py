@@ -176,9 +176,7 @@ class Stack:
         log = WorkerLog(self.data.log, self.options.verbose)
         self._started.callback(log.close)
         here, account = self._addresses(cursor_secret), self._account()
-        functions = [
-            runtime_function(one, self.service, here, account) for one in self.service.functions.values()
-        ]
+        functions = [runtime_function(one, self.service, here, account) for one in self.service.functions.values()]
         self.runtime = LambdaRuntime(
             functions, self.options.project, self.options.workers, log, on_change=self._pids_changed
         )

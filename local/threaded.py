@@ -43,9 +43,7 @@ class ThreadedStack:
         self.addresses = self.stack.describe()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             self.run(self.stack.stop())
         finally:

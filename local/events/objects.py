@@ -17,10 +17,7 @@ class ObjectNotifications:
     def __init__(self, functions: Iterable[Function], invocations: AsynchronousInvocations) -> None:
         self._invocations = invocations
         self._wanted = [
-            (function, event)
-            for function in functions
-            for event in function.events
-            if isinstance(event, ObjectEvent)
+            (function, event) for function in functions for event in function.events if isinstance(event, ObjectEvent)
         ]
 
     def __call__(self, records: list[Record]) -> None:

@@ -62,9 +62,7 @@ class EventSources:
                 if isinstance(event, QueueEvent) and event.enabled:
                     queue = self._queues.get(event.queue_arn)
                     if queue is None:
-                        raise ServerlessError(
-                            f"functions.{function.name}: no queue here has the ARN {event.queue_arn}"
-                        )
+                        raise ServerlessError(f"functions.{function.name}: no queue here has the ARN {event.queue_arn}")
                     concurrency = min(event.maximum_concurrency or _POLLERS, self._environments)
                     yield QueuePoller(self._client, self._invoker, function.name, queue, event, concurrency)
 

@@ -33,9 +33,7 @@ class LambdaRuntime:
         self.patience = patience
         self._log = log or WorkerLog()
         spare_time = asyncio.Semaphore(1)
-        self._pools = {
-            one.name: Pool(one, code_root, self._log, workers, on_change, spare_time) for one in functions
-        }
+        self._pools = {one.name: Pool(one, code_root, self._log, workers, on_change, spare_time) for one in functions}
 
     async def invoke(self, function: str, event: object) -> object:
         """The function's decoded result; raises `InvokeError`, `InvokeTimeout` or `InvokeThrottled`."""

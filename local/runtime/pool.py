@@ -47,9 +47,7 @@ class Pool:
     async def invoke(self, event: object, patience: float) -> object:
         """Waits up to `patience` seconds for an environment, then `InvokeThrottled`."""
         if self._closed:
-            raise InvokeError(
-                {"errorType": "ServiceException", "errorMessage": "the local stack is stopping"}
-            )
+            raise InvokeError({"errorType": "ServiceException", "errorMessage": "the local stack is stopping"})
         invocation = Invocation(event)
         self._waiting.append(invocation)
         self._dispatch()

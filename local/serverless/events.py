@@ -21,9 +21,7 @@ def read_events(declared: Any, where: str) -> tuple[Event, ...]:
         ((kind, value),) = entry.items()
         read = _READERS.get(kind)
         if read is None:
-            raise ServerlessError(
-                f"{place}: the local stack runs no `{kind}` events (it runs: {', '.join(_READERS)})"
-            )
+            raise ServerlessError(f"{place}: the local stack runs no `{kind}` events (it runs: {', '.join(_READERS)})")
         events += read(value, place)
     return tuple(events)
 
@@ -103,9 +101,7 @@ def _scheduled(rate: Any, schedule: dict[str, Any], where: str) -> Event:
         raise ServerlessError(f"{where}: the local stack runs rate(n minutes|hours|days), not {rate!r}")
     rule = re.sub(r"\W+", "-", where).strip("-")
     seconds = int(matched[1]) * _UNIT_SECONDS[matched[2]]
-    return ScheduleEvent(
-        seconds, schedule.get("name", rule), schedule.get("input"), schedule.get("enabled", True)
-    )
+    return ScheduleEvent(seconds, schedule.get("name", rule), schedule.get("input"), schedule.get("enabled", True))
 
 
 _READERS: dict[str, Callable[[Any, str], list[Event]]] = {

@@ -54,9 +54,7 @@ def _limit(route: str, settings: dict[str, Any]) -> RateLimit:
         rate = float(settings["ThrottlingRateLimit"])
         return RateLimit(route, rate, int(settings.get("ThrottlingBurstLimit", rate)))
     except (TypeError, ValueError):
-        raise ServerlessError(
-            f"a throttle of route {route or 'default'!r} is no number: {settings}"
-        ) from None
+        raise ServerlessError(f"a throttle of route {route or 'default'!r} is no number: {settings}") from None
 
 
 def _texts(cors: dict[str, Any], key: str, default: Iterable[str]) -> tuple[str, ...]:

@@ -17,9 +17,7 @@ Resources = Mapping[str, Mapping[str, Any]]
 class Intrinsics:
     """`resources` by logical id; `functions` maps the logical ids of functions to their deployed names."""
 
-    def __init__(
-        self, deployment: Deployment, stack: str, resources: Resources, functions: Mapping[str, str]
-    ) -> None:
+    def __init__(self, deployment: Deployment, stack: str, resources: Resources, functions: Mapping[str, str]) -> None:
         self._deployment = deployment
         self._stack = stack
         self._resources, self._functions = resources, functions

@@ -61,9 +61,7 @@ class _Reader:
         provider = self._variables.get("provider", {})
         events = self._bucket_events()
         functions = {name: self._function(name, provider, events) for name in self._declared}
-        methods = {
-            event.method for one in functions.values() for event in one.events if isinstance(event, HttpEvent)
-        }
+        methods = {event.method for one in functions.values() for event in one.events if isinstance(event, HttpEvent)}
         cors = self._intrinsics.resolve(provider.get("httpApi", {}).get("cors"), "provider.httpApi.cors")
         expression = provider.get("websocketsApiRouteSelectionExpression", "$request.body.action")
         return Service(
@@ -80,9 +78,7 @@ class _Reader:
             socket_limits=self._limits("WebsocketsDeploymentStage"),
         )
 
-    def _function(
-        self, name: str, provider: dict[str, Any], bucket_events: dict[str, list[ObjectEvent]]
-    ) -> Function:
+    def _function(self, name: str, provider: dict[str, Any], bucket_events: dict[str, list[ObjectEvent]]) -> Function:
         where = f"functions.{name}"
         declared = self._variables.resolve(self._declared[name], where)
         if not isinstance(declared, dict) or not isinstance(declared.get("handler"), str):
@@ -98,9 +94,7 @@ class _Reader:
             arn=self._intrinsics.resolve({"Fn::GetAtt": [logical_id(name), "Arn"]}, where),
             handler=declared["handler"],
             timeout=as_int(declared.get("timeout", provider.get("timeout", 6)), f"{where}.timeout"),
-            memory=as_int(
-                declared.get("memorySize", provider.get("memorySize", 1024)), f"{where}.memorySize"
-            ),
+            memory=as_int(declared.get("memorySize", provider.get("memorySize", 1024)), f"{where}.memorySize"),
             runtime=runtime,
             environment=self._environment(environment, f"{where}.environment"),
             events=(*events, *self._told(name, events, bucket_events)),

@@ -40,12 +40,8 @@ def read_queue(logical_id: str, properties: Properties, intrinsics: Intrinsics) 
 
 
 def read_bucket(logical_id: str, properties: Properties, intrinsics: Intrinsics) -> Bucket:
-    rules = intrinsics.resolve(properties.get("CorsConfiguration", {}), place_of(logical_id)).get(
-        "CorsRules", []
-    )
-    lifecycle = intrinsics.resolve(properties.get("LifecycleConfiguration", {}), place_of(logical_id)).get(
-        "Rules", []
-    )
+    rules = intrinsics.resolve(properties.get("CorsConfiguration", {}), place_of(logical_id)).get("CorsRules", [])
+    lifecycle = intrinsics.resolve(properties.get("LifecycleConfiguration", {}), place_of(logical_id)).get("Rules", [])
     return Bucket(intrinsics.bucket_name(logical_id), tuple(map(_cors_rule, rules)), tuple(lifecycle))
 
 
@@ -66,9 +62,7 @@ def read_notifications(
     where = f"{place_of(logical_id)}.NotificationConfiguration"
     declared = intrinsics.resolve(properties.get("NotificationConfiguration", {}), where)
     if others := declared.keys() - {"LambdaConfigurations"}:
-        raise ServerlessError(
-            f"{where}: the local stack tells functions only, not {', '.join(sorted(others))}"
-        )
+        raise ServerlessError(f"{where}: the local stack tells functions only, not {', '.join(sorted(others))}")
     bucket = intrinsics.bucket_name(logical_id)
     for notification in declared.get("LambdaConfigurations", []):
         rules = notification.get("Filter", {}).get("S3Key", {}).get("Rules", [])

@@ -56,9 +56,7 @@ class Variables:
         if found.start() == 0 and end == len(text) - 1:
             return value
         if isinstance(value, dict | list):
-            raise ServerlessError(
-                f"{where}: ${{{text[found.start() + 2 : end]}}} is no text, so it must stand alone"
-            )
+            raise ServerlessError(f"{where}: ${{{text[found.start() + 2 : end]}}} is no text, so it must stand alone")
         rest = self._text(text[end + 1 :], where)
         return text[: found.start()] + _as_text(value) + _as_text(rest)
 

@@ -47,9 +47,7 @@ class _Loader(yaml.SafeLoader):
 
 
 for _kind, _pattern, _first in _PLAIN:
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), [*_first] if _first else [""]
-    )
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), [*_first] if _first else [""])
 
 
 def _construct(loader: _Loader, node: yaml.Node) -> Any:

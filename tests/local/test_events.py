@@ -163,11 +163,7 @@ def test_only_messages_that_the_function_names_come_again_and_then_go_to_the_dea
         send(aws, service, 0, "good", "bad", "fine")
         await eventually(lambda: left_in(aws, service, 2) == 1 and not left_in(aws, service, 0))
 
-    bodies = [
-        one["body"]
-        for event in play(service, aws, answer, scene).events_of("work")
-        for one in event["Records"]
-    ]
+    bodies = [one["body"] for event in play(service, aws, answer, scene).events_of("work") for one in event["Records"]]
     assert sorted(bodies) == ["bad", "bad", "fine", "good"]
 
 
@@ -245,9 +241,7 @@ def test_each_record_is_an_event_of_its_own(aws: ThreadedAws, service: Service) 
     ]
 
 
-@pytest.mark.parametrize(
-    "error", [InvokeError({"errorType": "E", "errorMessage": "m"}), InvokeTimeout("late")]
-)
+@pytest.mark.parametrize("error", [InvokeError({"errorType": "E", "errorMessage": "m"}), InvokeTimeout("late")])
 def test_an_asynchronous_event_that_fails_is_tried_twice_more_and_then_reported(
     aws: ThreadedAws, service: Service, error: Exception
 ) -> None:
@@ -267,9 +261,7 @@ def test_an_asynchronous_event_that_fails_is_tried_twice_more_and_then_reported(
     assert report["responsePayload"]["errorMessage"] in ("m", "late")
 
 
-def test_an_asynchronous_event_that_succeeds_at_last_is_not_reported(
-    aws: ThreadedAws, service: Service
-) -> None:
+def test_an_asynchronous_event_that_succeeds_at_last_is_not_reported(aws: ThreadedAws, service: Service) -> None:
     attempts = iter([InvokeError({"errorType": "E", "errorMessage": "m"}), None])
 
     def answer(function: str, event: Any) -> object:
@@ -327,9 +319,7 @@ def test_a_queue_that_nobody_declares_cannot_be_polled(aws: ThreadedAws, service
         play(replace(service, queues=()), aws, nothing, scene)
 
 
-def test_buckets_and_queues_are_made_as_declared_and_may_exist_already(
-    aws: ThreadedAws, service: Service
-) -> None:
+def test_buckets_and_queues_are_made_as_declared_and_may_exist_already(aws: ThreadedAws, service: Service) -> None:
     provision(service, aws.s3_url, aws.sqs_url, aws.access_key, aws.secret_key)
     s3 = aws.client("s3")
     (rule,) = s3.get_bucket_cors(Bucket="files")["CORSRules"]

@@ -250,9 +250,7 @@ def test_killed_environments_are_replaced_up_to_the_minimum_without_being_asked(
     run(scenario())
 
 
-def test_what_a_handler_started_ends_with_its_environment(
-    run: Run, runtime: LambdaRuntime, tmp_path: Path
-) -> None:
+def test_what_a_handler_started_ends_with_its_environment(run: Run, runtime: LambdaRuntime, tmp_path: Path) -> None:
     child = tmp_path / "child"
 
     async def scenario() -> None:
@@ -270,9 +268,7 @@ def test_a_function_sees_its_declared_environment_and_lambdas_but_not_the_users(
 
     async def scenario() -> Any:
         declared = {"GREETING": "hello", "AWS_ACCESS_KEY_ID": "test"}
-        function = sample(
-            "describe", timeout=9, memory=256, environment=declared, full_name="tc-local-describe"
-        )
+        function = sample("describe", timeout=9, memory=256, environment=declared, full_name="tc-local-describe")
         runtime = LambdaRuntime([function], ROOT)
         seen = await runtime.invoke("describe", {})
         await runtime.stop()

@@ -245,9 +245,7 @@ def test_cors_true_allows_what_the_framework_allows(write: Path) -> None:
 
 
 def test_several_origins_may_stand_in_one_entry(write: Path) -> None:
-    write.write_text(
-        "service: s\nprovider: {httpApi: {cors: {allowedOrigins: ['https://a.test, https://b.test']}}}\n"
-    )
+    write.write_text("service: s\nprovider: {httpApi: {cors: {allowedOrigins: ['https://a.test, https://b.test']}}}\n")
     cors = ServerlessFile(write, {}).service(HERE).cors
     assert cors is not None
     assert cors.allowed_origins == ("https://a.test", "https://b.test")
@@ -281,9 +279,7 @@ def ours() -> Service:
 
 
 def test_our_own_file_needs_nothing_from_the_environment(ours: Service) -> None:
-    assert {"connect", "disconnect", "message", "channel", "session", "file", "parse", "sweep"} <= {
-        *ours.functions
-    }
+    assert {"connect", "disconnect", "message", "channel", "session", "file", "parse", "sweep"} <= {*ours.functions}
 
 
 def test_our_own_file_wires_sockets(ours: Service) -> None:

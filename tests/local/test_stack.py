@@ -224,9 +224,7 @@ def test_a_taken_port_is_named_and_nothing_is_started(project: Path) -> None:
 
 
 def test_ports_follow_each_other_from_the_base() -> None:
-    assert Ports.from_base(4000) == Ports(
-        http=4000, websocket=4001, supabase=4002, redis=4003, s3=4004, sqs=4005
-    )
+    assert Ports.from_base(4000) == Ports(http=4000, websocket=4001, supabase=4002, redis=4003, s3=4004, sqs=4005)
     assert Ports.from_base(0) == Ports()
 
 
@@ -377,9 +375,7 @@ def test_a_token_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["token", "alice@acme.test", "--port-base", "65000"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == (
-        "traffic-cop: no stack is running at port base 65000: start one with `traffic-cop up`\n"
-    )
+    assert printed.err == ("traffic-cop: no stack is running at port base 65000: start one with `traffic-cop up`\n")
 
 
 @pytest.mark.parametrize(
@@ -391,9 +387,7 @@ def test_a_token_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> No
         ([], "required"),
     ],
 )
-def test_wrong_arguments_are_named(
-    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_arguments_are_named(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(arguments)
     assert complaint in capsys.readouterr().err

@@ -41,7 +41,7 @@ def expire_lane(world: World, direct: "redis.Redis", channel: str = CHANNEL) -> 
 def sweep(world: World, direct: "redis.Redis") -> None:
     """As a minute later."""
     lanes = str(world.scope.key("lanes"))
-    direct.zadd(lanes, dict.fromkeys(map(str, direct.zrange(lanes, 0, -1)), 1))
+    direct.zadd(lanes, {str(name): 1 for name in direct.zrange(lanes, 0, -1)})
     world.realtime.upkeep.resume(world.scope, time.monotonic() + 10)
 
 
@@ -147,7 +147,7 @@ def test_a_connect_whose_answer_was_lost_leaves_nothing_that_sweep_does_not_find
     expire_lane(world, redis_direct, "user:ann")
     assert world.realtime.channels.count_connections(world.scope) == 1 + executed
     leases = str(world.scope.key("leases"))
-    redis_direct.zadd(leases, dict.fromkeys(map(str, redis_direct.zrange(leases, 0, -1)), 1))
+    redis_direct.zadd(leases, {str(name): 1 for name in redis_direct.zrange(leases, 0, -1)})
     world.realtime.upkeep.leases(world.scope, time.monotonic() + 10)
     assert list(world.realtime.channels.connections_of(world.scope, "ann")) == []
     assert not redis_direct.exists(str(world.scope.key("addresses")))
