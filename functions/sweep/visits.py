@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from shared.auth.due import SOCKET, Due
+from shared.auth.due import Due
 from shared.files.filing import Filing
 from shared.realtime.realtime import Realtime
 from shared.sessions.expiry import SessionExpiry
@@ -19,17 +19,12 @@ def visits(realtime: Realtime) -> dict[str, Visit]:
     sessions = SessionExpiry(SessionStore(realtime.redis, realtime.due, realtime.delivery))
     files = Filing(realtime)
 
-    def socket(entry: Due, until: float) -> int | None:
-        realtime.upkeep.prove_or_close(entry.name)
-        return None
-
     def expired_sessions(entry: Due, until: float) -> int | None:
         while sessions.expire_due(entry.scope, _now_ms(), _AT_ONCE) and time.monotonic() < until:
             continue
         return sessions.next_due(entry.scope)
 
     return {
-        SOCKET: socket,
         "lanes": lambda entry, until: realtime.upkeep.resume(entry.scope, until),
         "leases": lambda entry, until: realtime.upkeep.leases(entry.scope, until),
         "sessions": expired_sessions,

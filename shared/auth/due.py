@@ -6,7 +6,7 @@ environment writes one only when the deadline that it knows of is later or past.
 
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,6 +90,10 @@ class DueIndex:
         mark = _even(self._now() * 1000 + _VISIT_MS)
         self._redis.call("ZADD", _key(_shard(entry.name)), mark, entry.member, idempotent=True)
         return mark
+
+    def drop(self, entries: Sequence[Due]) -> None:
+        """Removes entries that nobody notes again, in one round trip."""
+        self._redis.pipeline([["ZREM", _key(_shard(entry.name)), entry.member] for entry in entries], idempotent=True)
 
     def settle(self, entry: Due, mark: int, next_ms: int | None) -> None:
         """After a visit: the next deadline; an entry found empty is looked at once more before it goes."""

@@ -188,7 +188,8 @@ class _Round:
             return self._again
         if status in (400, 410):
             return self._ends(Outcome.GONE)
-        return self._ends(Outcome.UNKNOWN if status >= 500 else Outcome.UNSENT)
+        # A frame that is too large (413) never gets through, and must not hold up the lane.
+        return self._ends(Outcome.UNKNOWN if status >= 500 or status == 413 else Outcome.UNSENT)
 
     def _next_frame(self, work: _Work) -> None:
         work.sent += 1

@@ -8,7 +8,7 @@ from shared.auth.sockets import Socket, Sockets
 from shared.observe.log import failed
 from shared.realtime.connections import LEASE_MS, Connections
 from shared.realtime.delivery import Delivery, user_key
-from shared.realtime.protocol import EXPIRED, KEEP_ALIVE, STALE
+from shared.realtime.protocol import EXPIRED, FORCE_RECONNECT, KEEP_ALIVE, STALE
 from shared.realtime.sender import Outcome, Post, Sender
 from shared.state.client import Redis
 from shared.state.scripts import script
@@ -42,10 +42,11 @@ class Upkeep:
         self._sender = sender
         self._now = now
 
-    def prove_or_close(self, connection: str) -> None:
-        """A socket that was admitted without identity and has not proven one is closed."""
-        if self._sockets.find(connection) is None:
-            self._delivery.close([connection], STALE)
+    def prove_or_close(self, connections: Sequence[str]) -> None:
+        """Sockets that were admitted without identity and have not proven one are closed."""
+        found = self._sockets.find_many(connections)
+        unproven = [connection for connection, socket in zip(connections, found, strict=True) if socket is None]
+        self._delivery.close(unproven, STALE)
 
     def resume(self, scope: TenantScope, until: float) -> int | None:
         """Goes on with lanes whose holder died; `until` is time.monotonic."""
@@ -64,12 +65,12 @@ class Upkeep:
             failed("lanes.resume", error)
 
     def leases(self, scope: TenantScope, until: float) -> int | None:
-        """Reaps connections whose lease ended, then sends the keep-alive to those whose lease is about to end."""
+        """Sends the keep-alive to connections whose lease is about to end, then reaps those whose lease ended."""
+        self._keep_alive(scope, until)
         while ended := self._ending(scope, "-inf", self._now_ms()):
             self._reap(scope, ended)
             if time.monotonic() >= until or len(ended) < _BATCH:
                 break
-        self._keep_alive(scope, until)
         earliest = self._earliest(scope, "leases")
         return None if earliest is None else earliest - _AHEAD_MS // 2
 
@@ -98,21 +99,23 @@ class Upkeep:
         outcomes = self._sender.post(posts, time.monotonic() + 2 * self._sender.timeout_s).outcomes
         owned = [socket for connection in connections if (socket := self._sockets.find(connection)) is not None]
         delivered = [socket for socket in owned if outcomes[socket.connection] is Outcome.DELIVERED]
-        if delivered:
-            self._renew(scope, delivered)
+        old = self._renew(scope, delivered) if delivered else []
         for socket in owned:
-            if outcomes[socket.connection] is Outcome.GONE:
+            if outcomes[socket.connection] is Outcome.GONE or socket.connection in old:
                 self._connections.disconnect(socket)
+        self._delivery.close(old, FORCE_RECONNECT)
 
-    def _renew(self, scope: TenantScope, sockets: Sequence[Socket]) -> None:
-        self._redis.run(
+    def _renew(self, scope: TenantScope, sockets: Sequence[Socket]) -> list[str]:
+        """Returns those that API Gateway will close soon because they are two hours old."""
+        old: list[str] = self._redis.run(
             _RENEW,
             {"leases": scope.key("leases")},
-            {"lease_ms": LEASE_MS},
+            {"lease_ms": LEASE_MS, "ahead_ms": _AHEAD_MS},
             more_keys=[user_key(scope, socket.user) for socket in sockets],
             more_args=[socket.connection for socket in sockets],
             idempotent=True,
         )
+        return old
 
     def _ending(self, scope: TenantScope, low: Any, high: int, limit: int = _BATCH) -> list[str]:
         found = self._redis.call("ZRANGE", scope.key("leases"), low, high, "BYSCORE", "LIMIT", 0, limit)

@@ -5,6 +5,7 @@ import time
 import redis
 
 from shared.auth.due import SOCKET, Due
+from shared.realtime.delivery import user_key
 from tests.realtime.conftest import World
 
 CHANNEL = "chat:lobby"
@@ -73,8 +74,7 @@ def test_a_stalled_lane_is_resumed(world: World, redis_direct: "redis.Redis") ->
 
 def test_a_socket_without_identity_is_closed_as_stale(world: World) -> None:
     client = world.client()
-    world.realtime.upkeep.prove_or_close("nobody")
-    world.realtime.upkeep.prove_or_close(client.connection)
+    world.realtime.upkeep.prove_or_close(["nobody", client.connection])
     assert [push["code"] for push in world.sent.pushes("nobody", "disconnect")] == [3502]
     assert world.sent.closed == ["nobody"]
 
@@ -120,3 +120,49 @@ def test_a_deadline_noted_during_a_visit_is_not_lost(world: World) -> None:
 def test_pending_sockets_are_due_by_their_connection(world: World) -> None:
     world.realtime.due.note_socket(f"pending-{world.scope.label}", 2_000)
     assert f"pending-{world.scope.label}" in {entry.name for entry in world.realtime.due.due() if entry.kind == SOCKET}
+
+
+def make_old(world: World, direct: "redis.Redis", connection: str, user: str, minutes: int) -> None:
+    """As if it had been connected that long ago, and its lease had followed."""
+    key, now_ms = str(user_key(world.scope, user)), int(time.time() * 1000)
+    parts = str(direct.hget(key, f"c:{connection}")).split("\n")
+    parts[5], parts[6] = str(now_ms - minutes * 60_000), str(now_ms + 60_000)
+    direct.hset(key, f"c:{connection}", "\n".join(parts))
+    end_lease(world, direct, connection, in_ms=60_000)
+
+
+def test_before_two_hours_a_client_is_asked_to_reconnect(world: World, redis_direct: "redis.Redis") -> None:
+    old, young = world.client("old"), world.client("young")
+    world.subscribe(old, CHANNEL)
+    make_old(world, redis_direct, old.connection, "old", 115)
+    make_old(world, redis_direct, young.connection, "young", 90)
+    sweep_leases(world)
+    assert [push["code"] for push in world.sent.pushes(old.connection, "disconnect")] == [3011]
+    assert world.sent.closed == [old.connection]
+    assert world.realtime.channels.presence(world.scope, CHANNEL) == {}
+
+
+def test_a_lease_never_reaches_the_two_hours_of_the_gateway(world: World, redis_direct: "redis.Redis") -> None:
+    """So that sweep comes upon busy connections, too."""
+    ends = set()
+    for i in range(5):
+        client = world.client(f"u{i}")
+        make_old(world, redis_direct, client.connection, client.user, 100)
+        world.subscribe(client, CHANNEL)
+        lease = redis_direct.zscore(str(world.scope.key("leases")), client.connection)
+        assert lease is not None
+        age_minutes = 100 + (float(lease) - time.time() * 1000) / 60_000
+        assert 100 < age_minutes <= 115
+        ends.add(round(age_minutes, 2))
+    assert len(ends) > 1
+
+
+def test_idle_sockets_are_kept_alive_although_many_ghosts_wait(world: World, redis_direct: "redis.Redis") -> None:
+    idle, ghost = world.client("idle"), world.client("ghost")
+    end_lease(world, redis_direct, idle.connection, in_ms=60_000)
+    end_lease(world, redis_direct, ghost.connection)
+    order: list[str] = []
+    world.sent.answers[idle.connection] = lambda body: order.append("kept") or 200  # type: ignore[func-returns-value]
+    world.sent.answers[ghost.connection] = lambda body: order.append("reaped") or 200  # type: ignore[func-returns-value]
+    sweep_leases(world)
+    assert order == ["kept", "reaped"]

@@ -2,7 +2,7 @@
 -- tokens early (see auth/revocation).  The record, one field a line: state (a admitted, c connected, g gone), permissions
 -- (letters of r w x a), token expiry (unix s, 0 never), supabase session, issued at (unix s), connected at (ms),
 -- lease end when last written (ms), source address, info (JSON).
-local GRACE_S = 25
+local GRACE_S, LIFE_MS, SPREAD_MS = 25, 6900000, 600000
 local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'info' }
 
 local function lines(text, names)
@@ -43,9 +43,8 @@ end
 local function connection_load(user_key, conn, session, need, now)
   local held = redis.call('HMGET', user_key, 'c:' .. conn, 's:' .. conn, 'revoked_before', 'revoked:' .. session,
     'blocked')
-  if not held[1] then return nil, 'gone' end
-  local record = lines(held[1], RECORD)
-  if record.state == 'g' then return nil, 'gone' end
+  local record = held[1] and lines(held[1], RECORD)
+  if not record or record.state == 'g' then return nil, 'gone' end
   local expires = tonumber(record.expires)
   -- A refresh may have brought a token of another Supabase session.
   if record.session ~= session then held[4] = redis.call('HGET', user_key, 'revoked:' .. record.session) end
@@ -54,17 +53,20 @@ local function connection_load(user_key, conn, session, need, now)
   if expires > 0 and now > (expires + GRACE_S) * 1000 then return nil, 'expired' end
   -- It was skipped by deliveries since, so it must come back recovering.
   if tonumber(record.lease) <= now then return nil, 'gone' end
-  if need ~= 'c' and record.state == 'a' then return nil, 'waiting' end
-  local held_permissions = record.permissions
-  if need ~= 'c' and need ~= '' and not string.find(held_permissions, need, 1, true)
-    and not string.find(held_permissions, 'a', 1, true) then return nil, 'denied' end
+  if record.state == 'a' then return nil, 'waiting' end
+  if need ~= '' and not string.find(record.permissions, need, 1, true)
+    and not string.find(record.permissions, 'a', 1, true) then return nil, 'denied' end
   return record, held[2]
+end
+
+-- API Gateway closes after two hours.  Before, and not all at once, connections are asked to come again.
+local function life_end(record)
+  return record.connected + LIFE_MS - (record.connected % 1000003) * 7919 % SPREAD_MS
 end
 
 -- The one place where a lease's end is decided.
 local function lease_end(record, now, lease_ms)
-  local expires = tonumber(record.expires)
-  local wanted = now + tonumber(lease_ms)
+  local expires, wanted = tonumber(record.expires), math.min(now + tonumber(lease_ms), life_end(record))
   return expires > 0 and math.min(wanted, (expires + GRACE_S) * 1000) or wanted
 end
 
