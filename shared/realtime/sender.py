@@ -131,6 +131,14 @@ class _Round:
         self._throttled = 0
 
     def run(self) -> Report:
+        try:
+            self._work()
+        finally:
+            for curl in list(self._active):
+                self._put_back(curl)
+        return Report(self._outcomes, self._throttled)
+
+    def _work(self) -> None:
         multi = self._sender._multi
         while self._waiting or self._active:
             self._start()
@@ -140,7 +148,6 @@ class _Round:
                 multi.select(0.05)
             elif self._waiting:
                 time.sleep(min(0.01, _BACKOFF_S[0]))
-        return Report(self._outcomes, self._throttled)
 
     def _start(self) -> None:
         now = time.monotonic()
@@ -161,8 +168,9 @@ class _Round:
         body = work.post.frames[work.sent]
         if body not in self._hashes:
             self._hashes[body] = sha256_hex(body)
-        curl = self._sender._free.pop()
+        curl = self._sender._free[-1]
         self._sender._prepare(curl, work.post.connection, body, self._hashes[body])
+        self._sender._free.pop()
         self._active[curl] = work
         self._sender._multi.add_handle(curl)
 
@@ -176,9 +184,12 @@ class _Round:
                 self._finish(curl, self._again if code in _NOT_SENT else self._ends(Outcome.UNKNOWN))
 
     def _finish(self, curl: Any, follow: Callable[[_Work], None]) -> None:
+        follow(self._put_back(curl))
+
+    def _put_back(self, curl: Any) -> _Work:
         self._sender._multi.remove_handle(curl)
         self._sender._free.append(curl)
-        follow(self._active.pop(curl))
+        return self._active.pop(curl)
 
     def _answered(self, status: int) -> Callable[[_Work], None]:
         if status in (200, 204):
