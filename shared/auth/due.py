@@ -19,6 +19,8 @@ SHARDS: Final = 16
 SOCKET: Final = "socket"
 _SWEEP_LEASE_MS: Final = 58_000
 _VISIT_MS: Final = 60_000
+# Whether a note arrived is not known here; a lost one is made up for by the next after this time.
+_TRUSTED_MS: Final = 60_000
 _EMPTY_MS: Final = 3_600_000
 _SETTLE: Final = script(__file__, "settle")
 
@@ -51,14 +53,15 @@ class DueIndex:
     def __init__(self, redis: Redis, now: Callable[[], float] = time.time) -> None:
         self._redis = redis
         self._now = now
-        self._noted: dict[tuple[str, str], int] = {}
+        self._noted: dict[tuple[str, str], tuple[int, float]] = {}
 
     def note(self, scope: TenantScope, kind: str, deadline_ms: int) -> list[list[Argument]]:
         """The commands (none or one) to send before the script that creates what is due then."""
-        known = self._noted.get((kind, scope.label), 0)
-        if self._now() * 1000 < known <= deadline_ms:
+        known, noted_ms = self._noted.get((kind, scope.label), (0, 0.0))
+        now_ms = self._now() * 1000
+        if now_ms < known <= deadline_ms and now_ms - noted_ms < _TRUSTED_MS:
             return []
-        self._noted[kind, scope.label] = deadline_ms
+        self._noted[kind, scope.label] = (deadline_ms, now_ms)
         return [_adding(kind, scope.label, deadline_ms)]
 
     def note_socket(self, connection: str, deadline_ms: int) -> None:

@@ -24,6 +24,7 @@ from shared.tenant.scope import TenantScope
 LEASE_MS: Final = 10_000
 _AFTER_LEASE_S: Final = 11
 _MARGIN_S: Final = 1.0
+_REAPED_ANYWAY: Final = 10
 _ADVANCE: Final = script(__file__, "advance")
 _WAKE: Final = script(__file__, "wake")
 
@@ -187,9 +188,17 @@ class Delivery:
         except Exception as error:
             failed("lanes.drain", error)
             self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
-        for connection in tally.gone | tally.closed:
-            self._try_to_reap(event.scope, connection)
+        self._reap_found(event.scope, tally, until)
         return tally.total()
+
+    def _reap_found(self, scope: TenantScope, tally: _Tally, until: float) -> None:
+        """Whom we closed might still be there and must find nothing; of many gone ones, some are left to sweep."""
+        for connection in tally.closed:
+            self._try_to_reap(scope, connection)
+        for reaped, connection in enumerate(tally.gone - tally.closed):
+            if reaped >= _REAPED_ANYWAY and time.monotonic() >= until:
+                break
+            self._try_to_reap(scope, connection)
 
     def _try_to_reap(self, scope: TenantScope, connection: str) -> None:
         """What this leaves undone is done when the connection's lease ends."""

@@ -5,6 +5,7 @@ import time
 import pytest
 import redis
 
+from local.redis import ThreadedUpstash
 from shared.errors import LimitReached
 from shared.realtime.delivery import _ADVANCE, _WAKE, channel_keys
 from tests.realtime.conftest import World
@@ -91,3 +92,19 @@ def test_above_500_members_nobody_is_told_of_joins_and_leaves(world: World, redi
     world.realtime.connections.unsubscribe(guest, CHANNEL, 3)
     assert world.sent.pushes(listener.connection, "join") == []
     assert world.sent.pushes(listener.connection, "leave") == []
+
+
+def test_nobodys_publish_waits_until_a_crowd_of_ghosts_is_reaped(
+    world: World, upstash: ThreadedUpstash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, ghosts = world.client("listener"), [world.client(f"u{i}") for i in range(60)]
+    for client in (listener, *ghosts):
+        world.subscribe(client, CHANNEL)
+    for ghost in ghosts:
+        world.sent.answers[ghost.connection] = 410
+    monkeypatch.setattr(world.realtime.delivery, "_inline_s", 0.0)
+    with upstash.counting() as counted:
+        report = world.realtime.channels.publish(world.scope, CHANNEL, b"1").delivery
+    assert (report.delivered, report.gone) == (1, 60)
+    assert counted.round_trips <= 30
+    assert set(world.realtime.channels.presence(world.scope, CHANNEL)) == {listener.connection}

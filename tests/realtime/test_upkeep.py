@@ -4,7 +4,7 @@ import time
 
 import redis
 
-from shared.auth.due import SOCKET, Due
+from shared.auth.due import SOCKET, Due, DueIndex
 from shared.realtime.delivery import user_key
 from tests.realtime.conftest import World
 
@@ -91,6 +91,16 @@ def test_a_noted_deadline_is_found_when_it_has_passed(world: World, redis_direct
     world.realtime.redis.pipeline(due.note(world.scope, "things", now_ms - 2_000))
     (entry,) = entries(world, "things")
     assert entry.scope == world.scope
+
+
+def test_a_note_that_was_lost_is_made_up_for_within_a_minute(world: World) -> None:
+    clock = [time.time()]
+    due = DueIndex(world.realtime.redis, lambda: clock[0])
+    in_nine_minutes = int((clock[0] + 540) * 1000)
+    assert due.note(world.scope, "leases", in_nine_minutes) != []
+    assert due.note(world.scope, "leases", in_nine_minutes + 1000) == []
+    clock[0] += 61
+    assert due.note(world.scope, "leases", in_nine_minutes + 61_000) != []
 
 
 def test_an_entry_found_empty_twice_goes(world: World, redis_direct: "redis.Redis") -> None:
