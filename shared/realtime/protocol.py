@@ -19,6 +19,11 @@ _Uint32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 _Uint64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
+def _null() -> msgspec.Raw:
+    """A factory, because the document made of these models (asyncapi.py) cannot show raw JSON as a default."""
+    return _NULL
+
+
 class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     pass
 
@@ -44,7 +49,7 @@ class Connect(_Request, kw_only=True, omit_defaults=True):
     """The first command of a socket; `subs` has the positions in server-side subscriptions to recover from."""
 
     token: str = ""
-    data: msgspec.Raw = _NULL
+    data: msgspec.Raw = msgspec.field(default_factory=_null)
     name: str = ""
     version: str = ""
     subs: dict[str, SubscribeOptions] = {}
@@ -98,14 +103,14 @@ class Ping(_Request, kw_only=True, omit_defaults=True):
 class Send(_Request, kw_only=True, omit_defaults=True):
     """Accepted and ignored."""
 
-    data: msgspec.Raw = _NULL
+    data: msgspec.Raw = msgspec.field(default_factory=_null)
 
 
 class Rpc(_Request, kw_only=True, omit_defaults=True):
     """Calls a method registered in functions/message/rpc.py."""
 
     method: str = ""
-    data: msgspec.Raw = _NULL
+    data: msgspec.Raw = msgspec.field(default_factory=_null)
 
 
 class Refresh(_Request, kw_only=True, omit_defaults=True):
