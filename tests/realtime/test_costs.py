@@ -90,3 +90,19 @@ def test_a_frame_in_an_environment_new_to_the_socket(warm: World, upstash: Threa
     warm.realtime.sockets._known.clear()
     assert cost(upstash, lambda: warm.realtime.sockets.find(client.connection)) == (1, 1)
     assert cost(upstash, lambda: warm.realtime.sockets.find(client.connection)) == (0, 0)
+
+
+@pytest.mark.parametrize("channels", [3, 16, 17])
+def test_disconnect_from_channels_where_others_listen_to_leaves(
+    warm: World, upstash: ThreadedUpstash, channels: int
+) -> None:
+    client, listener = warm.client("leaver"), warm.client("listener")
+    for i in range(channels):
+        warm.subscribe(listener, f"chat:{i}", cmd=2 + i, join_leave=True)
+        warm.subscribe(client, f"chat:{i}", cmd=2 + i)
+    first = warm.client("first")
+    warm.subscribe(first, "chat:0")
+    warm.realtime.connections.disconnect(first)
+    round_trips, commands = cost(upstash, lambda: warm.realtime.connections.disconnect(client))
+    assert round_trips <= 1 + -(-channels // 16)
+    assert commands <= 6 + 5 * channels
