@@ -29,6 +29,8 @@ def warm(world: World) -> World:
         world.realtime.connections.publish(client, CHANNEL, BODY)
         socket = world.realtime.connections.admit(f"{client.connection}x", world.identity("ann"), "1.2.3.4")
         world.realtime.connections.disconnect(socket)
+    world.realtime.channels.publish(world.scope, CHANNEL, b"1")
+    world.realtime.connections.disconnect(client)
     return world
 
 
