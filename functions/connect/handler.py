@@ -4,7 +4,6 @@ import time
 from typing import Any, Final
 
 from shared.auth.identify import Authenticator
-
 from shared.errors import PermissionDenied, TokenExpired, TrafficCopError, Unauthorized
 from shared.observe.log import failed
 from shared.realtime.handshake import Handshake, handshake_of

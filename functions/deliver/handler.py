@@ -4,9 +4,8 @@ import time
 from typing import Any, Final
 
 from shared.auth.internal import scope_of
-
 from shared.observe.log import failed
-from shared.realtime.delivery import lanes_of
+from shared.realtime.delivery import lane_of
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
 
@@ -24,9 +23,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def drain(record: dict[str, Any], context: Any) -> bool:
     """Whether the message is dealt with; a failure leaves it to the queue's retries."""
     try:
-        ((tenant, channel),) = lanes_of([record["body"]])
+        tenant, lane = lane_of(record["body"])
         until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVED_S
-        realtime.delivery.wake(scope_of(tenant), channel, until)
+        realtime.delivery.wake(scope_of(tenant), lane.channel, until, lane.number)
     except Exception as error:
         failed("deliver", error, context)
         return False

@@ -11,7 +11,7 @@ import msgspec
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
 from shared.realtime.connections import READ, ConnectionGone, Connections, refused
-from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
+from shared.realtime.delivery import Delivered, Delivery, channel_keys, lane_key, user_key
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, publication_body
 from shared.state.client import Argument, Redis
@@ -229,8 +229,18 @@ class Channels:
     ) -> tuple[int, dict[str, Any]]:
         if not namespace_of(channel).presence:
             raise NotAvailable("presence is off for this channel")
+        count, lanes, members = self._lane_members(scope, channel, 1, on_behalf, most)
+        for lane in range(2, lanes + 1):
+            further, _, more = self._lane_members(scope, channel, lane, None, most)
+            count, members = count + further, {**members, **more}
+        return count, members
+
+    def _lane_members(
+        self, scope: TenantScope, channel: str, lane: int, on_behalf: Socket | None, most: int
+    ) -> tuple[int, int, dict[str, Any]]:
+        """How many members, how many lanes the channel has (said by the first), the members if not too many."""
         keys = {
-            "channel": channel_keys(scope, channel)["channel"],
+            "lane": lane_key(scope, channel, lane),
             "leases": scope.key("leases"),
             **self._asking_key(scope, on_behalf),
         }
@@ -238,7 +248,9 @@ class Channels:
         status, *rest = self._redis.run(_PRESENCE, keys, args, idempotent=True)
         if status != "ok":
             raise refused(status)
-        return rest[0], {rest[i]: msgspec.json.decode(rest[i + 1]) for i in range(1, len(rest), 2)}
+        count, lanes, *flat = rest
+        members = {flat[i]: msgspec.json.decode(flat[i + 1]) for i in range(0, len(flat), 2)}
+        return count, lanes, members
 
     def _asking(self, channel: str, socket: Socket | None) -> dict[str, Argument]:
         """Who asks: a subscriber who may read, or (with an empty connection) the server."""
@@ -251,5 +263,5 @@ class Channels:
 
 def _listed(user: str, connection: str, record: str, subscriptions: str) -> ListedConnection:
     parts = record.split("\n")
-    channels = [line.split(" ")[0] for line in subscriptions.split("\n") if line.endswith(" 1")]
+    channels = [name for name, _, subscribed, *_ in map(str.split, subscriptions.splitlines()) if subscribed == "1"]
     return ListedConnection(connection, user, sorted(channels), int(parts[5]) / 1000, int(parts[2]))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,16 +17,19 @@ from shared.errors import (
     TrafficCopError,
     Unavailable,
 )
-from shared.realtime.delivery import Delivered, Delivery, channel_keys, user_key
+from shared.realtime.delivery import Delivered, Delivery, Lane, channel_keys, lane_key, user_key
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
 from shared.realtime.protocol import SubscribeOptions, client_info
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
-from shared.state.scripts import script
+from shared.state.keys import Key
+from shared.state.scripts import Script, script
+from shared.tenant.scope import TenantScope
 
 LEASE_MS: Final = 540_000
 GRACE_S: Final = 25
 _LEAVES_A_CALL: Final = 16
+_CHANNELS_REMEMBERED: Final = 10_000
 # The SDKs' getState: an unrecoverable position is answered by error 112.
 _GET_STATE: Final = 2
 # Epochs are ours (delivery.py); what a client sends for one may be anything, and goes into a text of lines.
@@ -93,6 +96,8 @@ class Connections:
         self._sockets = sockets
         self._delivery = delivery
         self._settings = settings
+        # Where newcomers go in channels of several lanes; the script corrects what is out of date.
+        self._newest: dict[tuple[str, str], int] = {}
 
     def admit(self, connection: str, identity: Identity, address: str) -> Socket:
         """Takes a socket in within the caps, before it has said `connect`."""
@@ -156,40 +161,46 @@ class Connections:
 
     def subscribe(self, socket: Socket, channel: str, cmd: int, options: SubscribeOptions, extra: str) -> bool:
         """Joins a channel; the reply comes from the lane's holder. False when a later command overtook this one."""
-        event = self._delivery.event(socket.scope, channel)
-        keys = {**event.keys, "user": user_key(socket.scope, socket.user)}
         args: dict[str, Argument] = {
-            **event.args,
             **self._frame(socket, Permission.READ),
             "cmd": cmd,
             "kind": "g" if options.flag & _GET_STATE else "s",
+            "lane_size": self._settings.lane_size,
             "max_channels": self._settings.max_channels_per_connection,
             "info": client_info(socket.user, socket.connection),
             "extra": extra,
             **_wanted(options, namespace_of(channel)),
         }
-        status, *rest = self._redis.run(_SUBSCRIBE, keys, args, before=event.before)
-        if status == "stale":
-            return False
-        if status != "ok":
-            raise refused(status)
-        self._delivery.finish(event, rest[0])
-        return True
-
-    def unsubscribe(self, socket: Socket, channel: str, cmd: int) -> None:
-        event = self._delivery.event(socket.scope, channel)
-        keys = {**event.keys, "user": user_key(socket.scope, socket.user)}
-        args: dict[str, Argument] = {
-            **event.args,
-            "conn": socket.connection,
-            "session": socket.session,
-            "cmd": cmd,
-        }
-        status, *rest = self._redis.run(_UNSUBSCRIBE, keys, args, before=event.before)
+        status = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
         if status not in ("ok", "stale"):
             raise refused(status)
+        return status == "ok"
+
+    def _in_its_lane(self, what: Script, socket: Socket, channel: str, args: Mapping[str, Argument]) -> str:
+        """Runs a script in the connection's lane, which the script knows better than we do; returns its status."""
+        known, lane = (socket.scope.label, channel), 0
+        while True:
+            event = self._delivery.event(socket.scope, channel, lane=lane or self._newest.get(known, 1))
+            keys = {**event.lane_keys, "user": user_key(socket.scope, socket.user)}
+            status, *rest = self._redis.run(what, keys, {**event.lane_args, **args}, before=event.before)
+            if status != "lane":
+                break
+            lane = rest[0]
+            self._remember_newest(known, lane)
         if rest:
             self._delivery.finish(event, rest[0])
+        return str(status)
+
+    def _remember_newest(self, known: tuple[str, str], lane: int) -> None:
+        if len(self._newest) >= _CHANNELS_REMEMBERED:
+            self._newest.clear()
+        self._newest[known] = max(lane, self._newest.get(known, 1))
+
+    def unsubscribe(self, socket: Socket, channel: str, cmd: int) -> None:
+        args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": cmd}
+        status = self._in_its_lane(_UNSUBSCRIBE, socket, channel, args)
+        if status not in ("ok", "stale"):
+            raise refused(status)
 
     def publish(self, socket: Socket, channel: str, body: str) -> Delivered:
         """Appends a publication of this client; `body` as protocol.publication_body makes it."""
@@ -254,7 +265,7 @@ class Connections:
     def disconnect(self, socket: Socket, *, if_lease_ended: bool = False) -> bool:
         """Forgets the connection and leaves its channels; False when there was none, or its lease goes on."""
         scope = socket.scope
-        status, *channels = self._redis.run(
+        status, *left = self._redis.run(
             _DISCONNECT,
             {
                 "user": user_key(scope, socket.user),
@@ -268,23 +279,23 @@ class Connections:
             },
             idempotent=True,
         )
-        if channels:
-            self._leave_all(socket, channels)
+        if left:
+            self._leave_all(socket, [Lane(*pair) for pair in zip(left[::2], left[1::2], strict=True)])
         return bool(status == "ok")
 
-    def _leave_all(self, socket: Socket, channels: Sequence[str]) -> None:
+    def _leave_all(self, socket: Socket, lanes: Sequence[Lane]) -> None:
         """Takes the connection out of its lanes, and only then drops its record; `deliver` tells the others."""
-        told: list[str] = []
-        for start in range(0, len(channels), _LEAVES_A_CALL):
-            part = channels[start : start + _LEAVES_A_CALL]
-            last = start + _LEAVES_A_CALL >= len(channels)
+        told: list[Lane] = []
+        for start in range(0, len(lanes), _LEAVES_A_CALL):
+            part = lanes[start : start + _LEAVES_A_CALL]
+            last = start + _LEAVES_A_CALL >= len(lanes)
             heard = self._leave(socket, part, last)
-            told += [channel for channel, waits in zip(part, heard, strict=True) if waits]
+            told += [lane for lane, waits in zip(part, heard, strict=True) if waits]
         if told:
             self._delivery.enqueue(socket.scope, told)
 
-    def _leave(self, socket: Socket, channels: Sequence[str], last: bool) -> Any:
-        scope, options = socket.scope, [(channel, namespace_of(channel)) for channel in channels]
+    def _leave(self, socket: Socket, lanes: Sequence[Lane], last: bool) -> Any:
+        scope = socket.scope
         return self._redis.run(
             _LEAVE,
             {
@@ -293,12 +304,8 @@ class Connections:
                 "lanes": scope.key("lanes"),
             },
             {"conn": socket.connection, "last": int(last)},
-            more_keys=[key for channel in channels for key in channel_keys(scope, channel).values()],
-            more_args=[
-                part
-                for channel, one in options
-                for part in (channel, one.log_size, one.log_ttl_ms, int(one.join_leave))
-            ],
+            more_keys=[key for lane in lanes for key in _lane_keys(scope, lane)],
+            more_args=[part for lane in lanes for part in _lane_args(lane)],
             idempotent=True,
         )
 
@@ -309,6 +316,16 @@ class Connections:
             "need": _LETTERS[need],
             "lease_ms": LEASE_MS,
         }
+
+
+def _lane_keys(scope: TenantScope, lane: Lane) -> tuple[Key, Key, Key]:
+    keys = channel_keys(scope, lane.channel)
+    return keys["channel"], lane_key(scope, *lane), keys["log"]
+
+
+def _lane_args(lane: Lane) -> tuple[Argument, ...]:
+    options = namespace_of(lane.channel)
+    return lane.channel, lane.number, options.log_size, options.log_ttl_ms, int(options.join_leave)
 
 
 def _wanted(options: SubscribeOptions | None, namespace: Namespace) -> dict[str, Argument]:

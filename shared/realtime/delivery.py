@@ -6,9 +6,9 @@ The scripts decide (lua/channel.lua), this sends and reports back (lua/advance.l
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.auth.due import DueIndex
 from shared.observe.log import failed
@@ -69,6 +69,7 @@ class Event:
     own_keys: dict[str, Key]
     own_args: dict[str, Argument]
     before: list[list[Argument]]
+    lane: int = 1
     second: "Event | None" = None
 
     @property
@@ -80,6 +81,28 @@ class Event:
     @property
     def args(self) -> dict[str, Argument]:
         return self.own_args if self.second is None else {**self.own_args, "channel2": self.second.channel}
+
+    @property
+    def lane_keys(self) -> dict[str, Key]:
+        """For scripts that deal with one lane of the channel."""
+        return {**self.own_keys, "lane": lane_key(self.scope, self.channel, self.lane)}
+
+    @property
+    def lane_args(self) -> dict[str, Argument]:
+        return {**self.own_args, "lane": self.lane}
+
+
+class Lane(NamedTuple):
+    """One lane of a channel."""
+
+    channel: str
+    number: int = 1
+
+    @classmethod
+    def named(cls, name: str) -> "Lane":
+        """By its name in the tenant's `lanes` (lua/lane.lua)."""
+        number, space, channel = name.partition(" ")
+        return cls(channel, int(number)) if space else cls(name)
 
 
 @dataclass
@@ -125,7 +148,7 @@ class Delivery:
         self._queue = queue
         self._reap = reap
 
-    def event(self, scope: TenantScope, channel: str, second: str | None = None) -> Event:
+    def event(self, scope: TenantScope, channel: str, second: str | None = None, *, lane: int = 1) -> Event:
         """What a script needs to append to `channel` (and to `second`) and to claim its lane."""
         options = namespace_of(channel)
         args: dict[str, Argument] = {
@@ -143,25 +166,31 @@ class Delivery:
             other = self.event(scope, second)
             # One script takes both lanes, in one name.
             other.own_args["owner"] = args["owner"]
-        return Event(scope, channel, time.monotonic(), keys, args, before, other)
+        return Event(scope, channel, time.monotonic(), keys, args, before, lane, other)
 
     def finish(self, event: Event, claim: Any, *more: Any) -> Delivered:
-        """Drains what the script claimed, for a bounded time; `more` is the second channel's claim."""
+        """Drains what the script claimed, for a bounded time; `more` is the second channel's claim.
+
+        Further lanes are left to `deliver`.
+        """
+        if isinstance(claim, list) and claim[0] == "lanes":
+            _, lanes, claim = claim
+            self.enqueue(event.scope, [Lane(event.channel, number) for number in range(2, int(lanes) + 1)])
         done = self._drain(event, claim, event.started + self._inline_s)
         if event.second is not None and more:
             done += self.finish(event.second, more[0])
         return done
 
-    def wake(self, scope: TenantScope, channel: str, until: float) -> Delivered:
+    def wake(self, scope: TenantScope, channel: str, until: float, lane: int = 1) -> Delivered:
         """Takes a lane that may have work and drains it until `until` (time.monotonic); harmless when it has none."""
-        event = self.event(scope, channel)
-        claim = self._redis.run(_WAKE, event.own_keys, event.own_args)
+        event = self.event(scope, channel, lane=lane)
+        claim = self._redis.run(_WAKE, event.lane_keys, event.lane_args)
         return self._drain(event, claim, until)
 
-    def enqueue(self, scope: TenantScope, channels: Sequence[str], delay_s: int = 0) -> None:
-        """Has `deliver` look at these channels' lanes; where the queue is down, sweep finds them."""
+    def enqueue(self, scope: TenantScope, lanes: Sequence[Lane], delay_s: int = 0) -> None:
+        """Has `deliver` look at these lanes; where the queue is down, sweep finds them."""
         try:
-            self._queue([lane_message(scope, channel) for channel in channels], delay_s)
+            self._queue([lane_message(scope, lane) for lane in lanes], delay_s)
         except Exception as error:
             failed("lanes.enqueue", error)
 
@@ -187,7 +216,7 @@ class Delivery:
             self._serve(event, claim, until, tally)
         except Exception as error:
             failed("lanes.drain", error)
-            self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
+            self.enqueue(event.scope, [Lane(event.channel, event.lane)], _AFTER_LEASE_S)
         self._reap_found(event.scope, tally, until)
         return tally.total()
 
@@ -214,14 +243,14 @@ class Delivery:
             served = self._send(batch, started + LEASE_MS / 1000 - _MARGIN_S, tally)
             if served is None:
                 # Out of time: the lease runs out and whoever comes next begins where this claim began.
-                self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
+                self.enqueue(event.scope, [Lane(event.channel, event.lane)], _AFTER_LEASE_S)
                 break
             more, started = time.monotonic() < until, time.monotonic()
             claim = self._advance(event, batch, served, more)
         if claim == "handover":
-            self.enqueue(event.scope, [event.channel])
+            self.enqueue(event.scope, [Lane(event.channel, event.lane)])
         elif claim == "busy":
-            self.enqueue(event.scope, [event.channel], _AFTER_LEASE_S)
+            self.enqueue(event.scope, [Lane(event.channel, event.lane)], _AFTER_LEASE_S)
 
     def _send(self, batch: Claim, deadline: float, tally: _Tally) -> list[Served] | None:
         posts = [Post(served.connection, served.frames) for served in batch.served if served.frames]
@@ -238,8 +267,8 @@ class Delivery:
 
     def _advance(self, event: Event, batch: Claim, served: Sequence[Served], more: bool) -> Any:
         changes = [part for one in served if (change := one.change) for part in (one.connection, one.cmd, change)]
-        args = {**event.own_args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
-        return self._redis.run(_ADVANCE, event.own_keys, args, more_args=changes, idempotent=True)
+        args = {**event.lane_args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
+        return self._redis.run(_ADVANCE, event.lane_keys, args, more_args=changes, idempotent=True)
 
 
 def channel_keys(scope: TenantScope, channel: str) -> dict[str, Key]:
@@ -253,13 +282,17 @@ def user_key(scope: TenantScope, user: str) -> Key:
     return channel_keys(scope, personal_channel(user))["channel"]
 
 
-def lane_message(scope: TenantScope, channel: str) -> str:
+def lane_key(scope: TenantScope, channel: str, lane: int) -> Key:
+    """The hash of a lane; the first lives in the channel's own."""
+    return channel_keys(scope, channel)["channel"] if lane == 1 else scope.key("lane", channel, str(lane))
+
+
+def lane_message(scope: TenantScope, lane: Lane) -> str:
     """The queue message of a lane: it names the lane and nothing else, so it may come late or twice."""
-    return json.dumps({"tenant": scope.label, "channel": channel, "lane": 1})
+    return json.dumps({"tenant": scope.label, "channel": lane.channel, "lane": lane.number})
 
 
-def lanes_of(messages: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Tenant and channel of each message."""
-    for message in messages:
-        lane = json.loads(message)
-        yield lane["tenant"], lane["channel"]
+def lane_of(message: str) -> tuple[str, Lane]:
+    """The tenant and the lane that a message names."""
+    named = json.loads(message)
+    return named["tenant"], Lane(named["channel"], int(named["lane"]))

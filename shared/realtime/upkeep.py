@@ -7,7 +7,7 @@ from typing import Any, Final
 from shared.auth.sockets import Socket, Sockets
 from shared.observe.log import failed
 from shared.realtime.connections import LEASE_MS, Connections
-from shared.realtime.delivery import Delivery, user_key
+from shared.realtime.delivery import Delivery, Lane, user_key
 from shared.realtime.protocol import EXPIRED, FORCE_RECONNECT, KEEP_ALIVE, STALE
 from shared.realtime.sender import Outcome, Post, Sender
 from shared.state.client import Redis
@@ -51,16 +51,16 @@ class Upkeep:
     def resume(self, scope: TenantScope, until: float) -> int | None:
         """Goes on with lanes whose holder died; `until` is time.monotonic."""
         lanes = scope.key("lanes")
-        for channel in self._redis.call("ZRANGE", lanes, "-inf", self._now_ms(), "BYSCORE"):
+        for name in self._redis.call("ZRANGE", lanes, "-inf", self._now_ms(), "BYSCORE"):
             if time.monotonic() >= until:
                 break
-            self._try_to_wake(scope, channel, until)
+            self._try_to_wake(scope, Lane.named(name), until)
         return self._earliest(scope, "lanes")
 
-    def _try_to_wake(self, scope: TenantScope, channel: str, until: float) -> None:
+    def _try_to_wake(self, scope: TenantScope, lane: Lane, until: float) -> None:
         """A lane that fails stays due and keeps no other from its turn."""
         try:
-            self._delivery.wake(scope, channel, min(until, time.monotonic() + _LANE_S))
+            self._delivery.wake(scope, lane.channel, min(until, time.monotonic() + _LANE_S), lane.number)
         except Exception as error:
             failed("lanes.resume", error)
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from local.redis import ThreadedUpstash
-from shared.realtime.delivery import channel_keys, lane_message
+from shared.realtime.delivery import Lane, channel_keys, lane_message
 from shared.realtime.protocol import Position
 from tests.realtime.conftest import World, another_environment
 from tests.support.connections import RecordingConnections, hanging
@@ -179,7 +179,7 @@ def test_a_dead_holders_batch_is_sent_by_the_next(world: World, redis_direct: "r
 def test_a_held_lane_is_woken_once_after_its_lease(world: World, redis_direct: "redis.Redis") -> None:
     set_lane(world, redis_direct, e="e", o="perhaps dead", d=int(time.time() * 1000) + 60_000)
     world.publish(CHANNEL, 1, 2, 3)
-    assert world.queued == [lane_message(world.scope, CHANNEL)]
+    assert world.queued == [lane_message(world.scope, Lane(CHANNEL))]
     set_lane(world, redis_direct, b=int(time.time() * 1000) - 1)
     world.publish(CHANNEL, 4)
     assert len(world.queued) == 2

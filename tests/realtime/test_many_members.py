@@ -66,15 +66,15 @@ def test_thousands_joining_at_once_are_all_answered(world: World, redis_direct: 
     """What follows a lane's stall. A claim serves a part of them, so that no answer takes too long."""
     crowd(world, redis_direct, JOINING, later())
     event = world.realtime.delivery.event(world.scope, CHANNEL)
-    claim = world.realtime.redis.run(_WAKE, event.keys, event.args)
+    claim = world.realtime.redis.run(_WAKE, event.lane_keys, event.lane_args)
     served: set[str] = set()
     change = "live" if answer == 200 else "drop"
     while isinstance(claim, list):
         epoch, hi, _, targets = claim
         served.update(target[0] for target in targets)
         changes = [part for target in targets for part in (target[0], target[1], change)]
-        args = {**event.args, "epoch": epoch, "hi": hi, "more": 1}
-        claim = world.realtime.redis.run(_ADVANCE, event.keys, args, more_args=changes)
+        args = {**event.lane_args, "epoch": epoch, "hi": hi, "more": 1}
+        claim = world.realtime.redis.run(_ADVANCE, event.lane_keys, args, more_args=changes)
     assert (claim, len(served)) == ("done", MANY)
     held = redis_direct.hgetall(str(channel_keys(world.scope, CHANNEL)["channel"]))
     members = {str(text)[0] for name, text in held.items() if str(name).startswith("m:")}

@@ -20,11 +20,11 @@ local function record_text(record)
   return table.concat(parts, '\n')
 end
 
--- { [channel] = { cmd, subscribed } } and how many are subscribed.
+-- { [channel] = { cmd, subscribed, lane } } and how many are subscribed; lane 1 is left out of the text.
 local function subscriptions_of(text)
   local subs, live = {}, 0
-  for channel, cmd, on in string.gmatch(text or '', '(%S+) (%d+) ([01])') do
-    subs[channel] = { tonumber(cmd), on == '1' }
+  for channel, cmd, on, lane in string.gmatch(text or '', '(%S+) (%d+) ([01]) ?(%d*)') do
+    subs[channel] = { tonumber(cmd), on == '1', lane ~= '' and lane or '1' }
     if on == '1' then live = live + 1 end
   end
   return subs, live
@@ -34,6 +34,7 @@ local function subscriptions_text(subs)
   local parts = {}
   for channel, sub in pairs(subs) do
     parts[#parts + 1] = channel .. ' ' .. sub[1] .. ' ' .. (sub[2] and '1' or '0')
+      .. (sub[3] ~= '1' and ' ' .. sub[3] or '')
   end
   return table.concat(parts, '\n')
 end

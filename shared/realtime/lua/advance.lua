@@ -1,24 +1,22 @@
 -- advance: the owner reports what became of its claim, then claims more or releases the lane
 -- USES realtime/channel
--- KEYS channel, log, leases, lanes
--- ARGV channel, owner, epoch, hi, more, birth, history_size, history_ttl_ms, join_leave
+-- KEYS channel, lane, log, leases, lanes
+-- ARGV channel, lane, owner, epoch, hi, more, birth, history_size, history_ttl_ms, join_leave
 -- and per served member that changes: connection, cmd, 'live' or 'drop'
 -- RETURNS 'lost' | 'done' | 'handover' | the next claim
 -- Idempotent: told twice, the cursor and the members stand where they stood, and the claim is the same again.
-local FIXED = 9
-local names = { 'e', 's', 'n', 'c', 'ce', 'o', 'j', 'q', 'kx', 'lx' }
-local head = #names
+local FIXED = 10
+local meta, names, fields, drops = { 'e', 's', 'n', 'l', 'kx', 'lx' }, { 'c', 'ce', 'o', 'j', 'q' }, {}, false
 for i = FIXED + 1, #ARGV, 3 do names[#names + 1] = 'm:' .. ARGV[i] end
-local values, fields, drops = {}, {}, false
-in_parts(names, function(...)
-  for _, value in ipairs(redis.call('HMGET', K.channel, ...)) do values[#values + 1] = value end
-end)
-for i, name in ipairs(names) do fields[name] = values[i] or nil end
+local apart = K.lane ~= K.channel
+for _, name in ipairs(apart and {} or meta) do names[#names + 1] = name end
+read_fields(K.lane, names, fields)
+if apart then read_fields(K.channel, meta, fields) end
 if fields.o ~= A.owner then return 'lost' end
 for i = FIXED + 3, #ARGV, 3 do drops = drops or ARGV[i] == 'drop' end
 
 local ch = channel_of(fields, drops and server_ms() or 0)
-fields.x = tostring(ch.now + META_MS)
+fields.x, fields.y = tostring(ch.now + META_MS), tostring(ch.now + META_MS)
 if fields.e == A.epoch and (fields.ce ~= A.epoch or after(A.hi, fields.c)) then
   put(ch, 'c', A.hi); put(ch, 'ce', A.epoch)
 end

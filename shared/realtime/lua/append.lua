@@ -1,4 +1,4 @@
--- USES realtime/log
+-- USES realtime/hash
 -- How an entry gets into the log.
 local EPHEMERAL_MS, EPHEMERAL_MAX = 60000, 1000
 
@@ -11,7 +11,7 @@ end
 
 -- Ephemeral entries behind the cursor are of no use to anybody, and would have to be read through.
 local function forget_passed(ch)
-  if ch.n == 0 or ch.f.c ~= top_id(ch) or ch.f.ce ~= ch.f.e then return end
+  if not single(ch) or ch.n == 0 or ch.f.c ~= top_id(ch) or ch.f.ce ~= ch.f.e then return end
   local ids = {}
   for n = math.max(1, ch.n - EPHEMERAL_MAX), ch.n do ids[#ids + 1] = ch.s .. '-' .. n end
   in_parts(ids, function(...) redis.call('XDEL', K.log, ...) end)

@@ -13,5 +13,5 @@ if renew(K.leases, A.conn, record, now, A.lease_ms) then
 end
 local ch = channel_load(now)
 append(ch, 'pub', A.body)
-local claim = try_claim(ch)
+local claim = claim_published(ch)
 return { 'ok', ch.s, ch.f.e, claim }

@@ -2,7 +2,7 @@
 -- USES realtime/log, auth/connection
 -- KEYS user, leases, addresses
 -- ARGV conn, personal, if_lease_ended
--- RETURNS 'gone' | 'alive' | 'ok' and each channel that it is still in
+-- RETURNS 'gone' | 'alive' | 'ok' and each channel that it is still in, with its lane
 -- The record stays, as gone, until every channel is left: a crash in between is finished by the lease's reaper.
 -- The lease ends now, so that nothing more is sent to it.
 local held = redis.call('HMGET', K.user, 'c:' .. A.conn, 's:' .. A.conn)
@@ -16,7 +16,7 @@ if not held[1] then
 end
 local record, left = lines(held[1], RECORD), { 'ok' }
 for channel, sub in pairs(subscriptions_of(held[2])) do
-  if sub[2] and channel ~= A.personal then left[#left + 1] = channel end
+  if sub[2] and channel ~= A.personal then left[#left + 1] = channel; left[#left + 1] = tonumber(sub[3]) end
 end
 if record.state ~= 'g' and redis.call('HINCRBY', K.addresses, record.address, -1) <= 0 then
   redis.call('HDEL', K.addresses, record.address)

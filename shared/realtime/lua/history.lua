@@ -1,5 +1,5 @@
 -- history: publications of a channel after (or before) a position
--- USES realtime/log, auth/connection
+-- USES realtime/hash, auth/connection
 -- KEYS user, channel, log
 -- ARGV conn, session, need, name, birth, since_offset, since_epoch, limit, reverse, history_size, history_ttl_ms
 -- RETURNS 'ok', offset, epoch, then offset and body of each publication | 'unrecoverable' | why not

@@ -12,13 +12,28 @@ local function remember(subs, channel, cmd, on)
       subs[name] = nil
     end
   end
-  subs[channel] = { cmd, on }
+  subs[channel] = { cmd, on, A.lane }
+end
+
+-- Which lane the connection belongs in: where it was, else the newest with room; nil when A.lane is that lane.
+local function other_lane(ch, last)
+  if last and last[2] then return last[3] ~= A.lane and last[3] or nil end
+  local newest = tostring(ch.f.l or 1)
+  if newest ~= A.lane then return newest end
+  local members = 0
+  for field in pairs(ch.f) do
+    if string.sub(field, 1, 2) == 'm:' then members = members + 1 end
+  end
+  if members < tonumber(A.lane_size) then return nil end
+  put(ch, 'l', tonumber(newest) + 1)
+  channel_save(ch)
+  return ch.f.l
 end
 
 -- Creates or replaces the member as joining; a new one announces itself first, so it does not see its own join.
 local function join(ch, conn, cmd, kind, rejoin)
   local known = ch.f['m:' .. conn]
-  if not known and A.join_leave == '1' and tonumber(ch.f.q or 0) > 0 then append(ch, 'join', A.info) end
+  if not known and heard(ch) then append(ch, 'join', A.info) end
   member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info, kind = kind,
     rejoin = (known or rejoin) and '1' or '0', want_epoch = A.want_epoch, want_offset = A.want_offset,
     recovered = '0', extra = A.extra })

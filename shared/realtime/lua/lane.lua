@@ -14,6 +14,11 @@ local function take(ch)
   return true
 end
 
+-- How sweep, the queue and `lanes` call a lane.
+local function lane_name()
+  return A.lane == '1' and A.channel or A.lane .. ' ' .. A.channel
+end
+
 -- Sweep finds by `lanes` what a dead holder left; one entry serves all the claims until it is due.
 local function overdue(ch)
   if tonumber(ch.f.w or 0) >= ch.now then return false end
@@ -23,7 +28,7 @@ end
 
 local function watch(ch)
   put(ch, 'd', ch.now + LEASE_MS)
-  if overdue(ch) then redis.call('ZADD', K.lanes, ch.f.w, A.channel) end
+  if overdue(ch) then redis.call('ZADD', K.lanes, ch.f.w, lane_name()) end
 end
 
 local function release(ch)

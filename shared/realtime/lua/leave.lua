@@ -2,22 +2,24 @@
 -- USES realtime/channel
 -- KEYS user, leases, lanes
 -- ARGV conn, last
--- and for each channel: the keys of its hash and its log; its name, history_size, history_ttl_ms, join_leave
+-- and for each channel: the keys of its hash, lane and log; its name, lane, history_size, history_ttl_ms, join_leave
 -- RETURNS for each channel 1 when somebody waits for the leave, else 0
-local CH = { 'e', 's', 'n', 'c', 'ce', 'q', 'j', 'w', 'kx', 'lx', 'x', 'm:' .. A.conn }
+local CHANNEL = { 'e', 's', 'n', 'l', 'kx', 'lx', 'x' }
+local LANE = { 'c', 'ce', 'q', 'j', 'w', 'y', 'm:' .. A.conn }
+local BOTH = { 'e', 's', 'n', 'l', 'kx', 'lx', 'x', 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
 local told, stalled, now = {}, {}, nil
-for i = 4, #KEYS, 2 do
-  K.channel, K.log = KEYS[i], KEYS[i + 1]
-  local at = 3 + (i - 4) * 2
-  A.channel, A.history_size, A.history_ttl_ms, A.join_leave = unpack(ARGV, at, at + 3)
-  local values, fields = redis.call('HMGET', K.channel, unpack(CH)), {}
-  for j, name in ipairs(CH) do fields[name] = values[j] or nil end
-  local listened = tonumber(fields.q or 0) > 0
+for i = 4, #KEYS, 3 do
+  K.channel, K.lane, K.log = KEYS[i], KEYS[i + 1], KEYS[i + 2]
+  local at, fields = 3 + (i - 4) / 3 * 5, {}
+  A.channel, A.lane, A.history_size, A.history_ttl_ms, A.join_leave = unpack(ARGV, at, at + 4)
+  read_fields(K.lane, K.lane == K.channel and BOTH or LANE, fields)
+  if K.lane ~= K.channel then read_fields(K.channel, CHANNEL, fields) end
+  local listened = heard({ f = fields })
   if listened then now = now or server_ms() end
   local ch = channel_of(fields, listened and now or 0)
-  listened = member_drop(ch, A.conn) and tonumber(fields.q or 0) > 0
+  listened = member_drop(ch, A.conn) and heard(ch)
   told[#told + 1] = listened and 1 or 0
-  if listened and overdue(ch) then stalled[#stalled + 1] = fields.w; stalled[#stalled + 1] = A.channel end
+  if listened and overdue(ch) then stalled[#stalled + 1] = fields.w; stalled[#stalled + 1] = lane_name() end
   if fields.e then channel_save(ch) end
 end
 if #stalled > 0 then redis.call('ZADD', K.lanes, unpack(stalled)) end

@@ -31,6 +31,11 @@ local function member_put(ch, conn, member)
   put(ch, 'm:' .. conn, member_text(member))
 end
 
+-- A channel that outgrew one lane tells nobody's coming and going.
+local function heard(ch)
+  return A.join_leave == '1' and single(ch) and tonumber(ch.f.q or 0) > 0
+end
+
 -- Removes unless a later command took the place; the leave goes with it.
 local function member_drop(ch, conn, upto_cmd)
   local text = ch.f['m:' .. conn]
@@ -41,6 +46,6 @@ local function member_drop(ch, conn, upto_cmd)
   ch.drop[#ch.drop + 1] = 'm:' .. conn
   if member.st == 'j' then count(ch, 'j', -1) end
   if member.jl == '1' then count(ch, 'q', -1) end
-  if A.join_leave == '1' and tonumber(ch.f.q or 0) > 0 then append(ch, 'leave', member.info) end
+  if heard(ch) then append(ch, 'leave', member.info) end
   return true
 end

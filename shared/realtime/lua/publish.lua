@@ -16,7 +16,7 @@ if A.idempotency_ms ~= '0' then
 end
 local ch = channel_load(server_ms())
 append(ch, A.kind, A.body)
-local claim = try_claim(ch)
+local claim = claim_published(ch)
 if A.idempotency_ms ~= '0' then
   redis.call('SET', K.idempotency, ch.s .. ' ' .. ch.f.e, 'PX', A.idempotency_ms)
 end

@@ -1,19 +1,20 @@
 -- unsubscribe: a connection leaves a channel, unless a later command holds the place
 -- USES realtime/joining
--- KEYS user, channel, log, leases, lanes
--- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, cmd
--- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | stale
+-- KEYS user, channel, lane, log, leases, lanes
+-- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, cmd
+-- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | stale | 'lane' and the one to ask for
 local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, '', now)
 if not record then return { text } end
 local subs = subscriptions_of(text)
 local cmd, last = tonumber(A.cmd), subs[A.channel]
 if last and last[1] > cmd then return { 'stale' } end
+if last and last[3] ~= A.lane then return { 'lane', tonumber(last[3]) } end
 remember(subs, A.channel, cmd, false)
 redis.call('HSET', K.user, 's:' .. A.conn, subscriptions_text(subs))
 
 local ch = channel_load(now)
-local listened = tonumber(ch.f.q or 0) > 0
+local listened = heard(ch)
 if not member_drop(ch, A.conn, A.cmd) or not listened then
   channel_save(ch)
   return { 'ok', false }

@@ -1,0 +1,72 @@
+-- USES realtime/log
+-- A channel's hash, its lanes' hashes and its log.  Fields of the channel: e epoch, s top offset, n ephemeral entries
+-- since, lx history's end, kx the log key's end, x the hash's end, l how many lanes.  Of a lane: j members joining, q
+-- members that want join and leave, w when `lanes` will look again, b until when a wake is on its way, c cursor, ce its
+-- epoch, o owner, d deadline, u last unclean takeover, y the hash's end, m:<connection> members.  Lane 1 lives in the
+-- channel's hash, so that one read serves both.  Times are unix ms by the server's clock.
+local IDLE_MS, META_MS = 18000000, 2592000000
+local META = { e = true, s = true, n = true, lx = true, kx = true, x = true, l = true }
+K.lane, A.lane = K.lane or K.channel, A.lane or '1'
+
+local function channel_of(fields, now)
+  local ch = { f = fields, now = now, dirty = {}, drop = {} }
+  ch.s, ch.n = tonumber(fields.s or 0), tonumber(fields.n or 0)
+  return ch
+end
+
+local function put(ch, field, value)
+  value = tostring(value)
+  if ch.f[field] ~= value then ch.f[field] = value; ch.dirty[field] = value end
+end
+
+-- A new epoch is born where the hash is new: what an older log still holds belongs to nobody.
+local function born(ch)
+  if not ch.f.e then
+    redis.call('DEL', K.log)
+    put(ch, 'e', A.birth)
+  end
+  return ch
+end
+
+local function read_fields(key, names, fields)
+  in_parts(names, function(...)
+    local values = redis.call('HMGET', key, ...)
+    for i, name in ipairs({ ... }) do fields[name] = values[i] or nil end
+  end)
+end
+
+local function channel_load(now)
+  local flat, fields = redis.call('HGETALL', K.lane), {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  if K.lane ~= K.channel then read_fields(K.channel, { 'e', 's', 'n', 'lx', 'kx', 'x', 'l' }, fields) end
+  return born(channel_of(fields, now))
+end
+
+local function single(ch)
+  return tonumber(ch.f.l or 1) == 1
+end
+
+local function top_id(ch)
+  return ch.s .. '-' .. ch.n
+end
+
+local function channel_save(ch)
+  local life = ch.s > 0 and META_MS or IDLE_MS
+  if tonumber(ch.f.x or 0) < ch.now + life / 2 then
+    put(ch, 'x', ch.now + life)
+    ch.expire = life
+  end
+  local apart = K.lane ~= K.channel
+  local meta, lane = {}, {}
+  if apart and tonumber(ch.f.y or 0) < ch.now + IDLE_MS / 2 then put(ch, 'y', ch.now + IDLE_MS); ch.lane_expire = true end
+  for field, value in pairs(ch.dirty) do
+    local into = apart and META[field] and meta or lane
+    into[#into + 1] = field; into[#into + 1] = value
+  end
+  in_parts(ch.drop, function(...) redis.call('HDEL', K.lane, ...) end)
+  in_parts(lane, function(...) redis.call('HSET', K.lane, ...) end)
+  in_parts(meta, function(...) redis.call('HSET', K.channel, ...) end)
+  if ch.expire then redis.call('PEXPIRE', K.channel, life) end
+  if ch.lane_expire then redis.call('PEXPIRE', K.lane, IDLE_MS) end
+  ch.dirty, ch.drop, ch.expire, ch.lane_expire = {}, {}, nil, nil
+end
