@@ -16,12 +16,17 @@ _MISSING: Final = msgspec.Raw(b"")
 _Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
+def _missing() -> msgspec.Raw:
+    """A factory, because the API's document cannot show raw JSON as a default."""
+    return _MISSING
+
+
 class Publish(msgspec.Struct, kw_only=True):
     """`publish` into `channel`, or `broadcast` into `channels`."""
 
     channel: str | None = None
     channels: list[str] | None = None
-    data: msgspec.Raw = _MISSING
+    data: msgspec.Raw = msgspec.field(default_factory=_missing)
     b64data: str | None = None
     tags: dict[str, str] | None = None
     skip_history: bool | None = None

@@ -1,0 +1,21 @@
+"""Numbers that the delivery tests measured, shown at the end of the run."""
+
+from collections.abc import Callable
+
+import pytest
+
+_NUMBERS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Adds a line to the terminal summary."""
+    return request.config.stash.setdefault(_NUMBERS, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = config.stash.get(_NUMBERS, [])
+    if lines:
+        terminalreporter.section("delivery, measured")
+        for line in lines:
+            terminalreporter.write_line(line)
