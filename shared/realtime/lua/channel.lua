@@ -29,6 +29,6 @@ end
 
 -- For events that go to two channels: the second one's keys and name end in 2.
 local function channel_publish_second(body)
-  K.channel, K.lane, K.log, A.channel = K.channel2, K.channel2, K.log2, A.channel2
+  K.channel, K.log, A.channel = K.channel2, K.log2, A.channel2
   return channel_publish(body)
 end

@@ -18,7 +18,7 @@ end
 
 -- A new lane begins at the top: what was before is no business of its members.
 local function cursor_of(ch)
-  if not ch.f.c and A.lane ~= '1' then return top_id(ch) end
+  if not ch.f.c and lane_number() ~= '1' then return top_id(ch) end
   return ch.f.ce == ch.f.e and ch.f.c or '0-0'
 end
 

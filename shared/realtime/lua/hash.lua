@@ -6,7 +6,12 @@
 -- channel's hash, so that one read serves both.  Times are unix ms by the server's clock.
 local IDLE_MS, META_MS = 18000000, 2592000000
 local META = { e = true, s = true, n = true, lx = true, kx = true, x = true, l = true }
-K.lane, A.lane = K.lane or K.channel, A.lane or '1'
+
+-- Scripts that know of one lane only name none.
+local function lane_key() return K.lane or K.channel end
+
+local function lane_number() return A.lane or '1' end
+
 
 local function channel_of(fields, now)
   local ch = { f = fields, now = now, dirty = {}, drop = {} }
@@ -36,9 +41,9 @@ local function read_fields(key, names, fields)
 end
 
 local function channel_load(now)
-  local flat, fields = redis.call('HGETALL', K.lane), {}
+  local flat, fields = redis.call('HGETALL', lane_key()), {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  if K.lane ~= K.channel then read_fields(K.channel, { 'e', 's', 'n', 'lx', 'kx', 'x', 'l' }, fields) end
+  if lane_key() ~= K.channel then read_fields(K.channel, { 'e', 's', 'n', 'lx', 'kx', 'x', 'l' }, fields) end
   return born(channel_of(fields, now))
 end
 
@@ -56,17 +61,17 @@ local function channel_save(ch)
     put(ch, 'x', ch.now + life)
     ch.expire = life
   end
-  local apart = K.lane ~= K.channel
+  local apart = lane_key() ~= K.channel
   local meta, lane = {}, {}
   if apart and tonumber(ch.f.y or 0) < ch.now + IDLE_MS / 2 then put(ch, 'y', ch.now + IDLE_MS); ch.lane_expire = true end
   for field, value in pairs(ch.dirty) do
     local into = apart and META[field] and meta or lane
     into[#into + 1] = field; into[#into + 1] = value
   end
-  in_parts(ch.drop, function(...) redis.call('HDEL', K.lane, ...) end)
-  in_parts(lane, function(...) redis.call('HSET', K.lane, ...) end)
+  in_parts(ch.drop, function(...) redis.call('HDEL', lane_key(), ...) end)
+  in_parts(lane, function(...) redis.call('HSET', lane_key(), ...) end)
   in_parts(meta, function(...) redis.call('HSET', K.channel, ...) end)
   if ch.expire then redis.call('PEXPIRE', K.channel, life) end
-  if ch.lane_expire then redis.call('PEXPIRE', K.lane, IDLE_MS) end
+  if ch.lane_expire then redis.call('PEXPIRE', lane_key(), IDLE_MS) end
   ch.dirty, ch.drop, ch.expire, ch.lane_expire = {}, {}, nil, nil
 end

@@ -12,14 +12,14 @@ local function remember(subs, channel, cmd, on)
       subs[name] = nil
     end
   end
-  subs[channel] = { cmd, on, A.lane }
+  subs[channel] = { cmd, on, lane_number() }
 end
 
--- Which lane the connection belongs in: where it was, else the newest with room; nil when A.lane is that lane.
+-- Which lane the connection belongs in: where it was, else the newest with room; nil when this is it.
 local function other_lane(ch, last)
-  if last and last[2] then return last[3] ~= A.lane and last[3] or nil end
+  if last and last[2] then return last[3] ~= lane_number() and last[3] or nil end
   local newest = tostring(ch.f.l or 1)
-  if newest ~= A.lane then return newest end
+  if newest ~= lane_number() then return newest end
   local members = 0
   for field in pairs(ch.f) do
     if string.sub(field, 1, 2) == 'm:' then members = members + 1 end

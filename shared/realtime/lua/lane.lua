@@ -16,7 +16,7 @@ end
 
 -- How sweep, the queue and `lanes` call a lane.
 local function lane_name()
-  return A.lane == '1' and A.channel or A.lane .. ' ' .. A.channel
+  return lane_number() == '1' and A.channel or lane_number() .. ' ' .. A.channel
 end
 
 -- Sweep finds by `lanes` what a dead holder left; one entry serves all the claims until it is due.
