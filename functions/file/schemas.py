@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
@@ -14,6 +14,7 @@ from shared.files.uploads import NewFile
 
 _NAME_BYTES: Final = 255
 _MEDIA_TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}( ?; ?[\x20-\x7e]{1,100})?", re.ASCII)
+_SHA256: Final = "^([0-9a-fA-F]{64}|[0-9A-Za-z+/]{43}=)$"
 _DEFAULT_TYPE: Final = "application/octet-stream"
 
 
@@ -45,15 +46,22 @@ def _sha256(text: str) -> str:
     return digest.hex()
 
 
+def _documented(pattern: str, **more: int) -> Any:
+    """What the API's document says of a text that is checked by a function."""
+    return Field(json_schema_extra={"pattern": pattern, **more})
+
+
 class NewFileBody(BaseModel):
     """`POST /files`; `multipart` asks for an upload in parts, or for none, whatever the size."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, AfterValidator(_file_name)]
-    content_type: Annotated[str, AfterValidator(_media_type)] = _DEFAULT_TYPE
+    name: Annotated[str, AfterValidator(_file_name), _documented(r"^[^\x00-\x1f\x7f-\x9f]+$", maxLength=_NAME_BYTES)]
+    content_type: Annotated[str, AfterValidator(_media_type), _documented(f"^({_MEDIA_TYPE.pattern})?$")] = (
+        _DEFAULT_TYPE
+    )
     size: Annotated[StrictInt, Field(ge=0)]
-    sha256: Annotated[str, AfterValidator(_sha256)] | None = None
+    sha256: Annotated[str, AfterValidator(_sha256), _documented(_SHA256)] | None = None
     session_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")] | None = None
     multipart: StrictBool | None = None
 
