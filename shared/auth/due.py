@@ -21,7 +21,8 @@ _SWEEP_LEASE_MS: Final = 58_000
 _VISIT_MS: Final = 60_000
 # Whether a note arrived is not known here; a lost one is made up for by the next after this time.
 _TRUSTED_MS: Final = 60_000
-_EMPTY_MS: Final = 3_600_000
+# By then nobody trusts a note that was there when the entry was found empty.
+_EMPTY_MS: Final = 2 * _TRUSTED_MS
 _SETTLE: Final = script(__file__, "settle")
 
 

@@ -19,7 +19,7 @@ from shared.errors import (
 )
 from shared.realtime.delivery import Delivered, Delivery, Lane, channel_keys, lane_key, user_key
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
-from shared.realtime.protocol import SubscribeOptions, client_info
+from shared.realtime.protocol import SubscribeOptions, client_info, unsubscribe_push
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
 from shared.state.keys import Key
@@ -27,7 +27,10 @@ from shared.state.scripts import Script, script
 from shared.tenant.scope import TenantScope
 
 LEASE_MS: Final = 540_000
+# Leases that end before the sweep after the next are kept alive now.
+KEPT_ALIVE_AHEAD_MS: Final = 130_000
 GRACE_S: Final = 25
+UNSUBSCRIBED_BY_SERVER: Final = 2000
 _LEAVES_A_CALL: Final = 16
 _CHANNELS_REMEMBERED: Final = 10_000
 # The SDKs' getState: an unrecoverable position is answered by error 112.
@@ -153,7 +156,7 @@ class Connections:
             **_wanted(request.since if request else None, namespace_of(event.channel)),
         }
         keys = {**event.keys, "addresses": socket.scope.key("addresses")}
-        before = [*recording, *event.before, *self._delivery.note_lease(socket.scope, LEASE_MS)]
+        before = [*recording, *event.before, *self._delivery.note_lease(socket.scope, LEASE_MS - KEPT_ALIVE_AHEAD_MS)]
         status, *rest = self._redis.run(_CONNECT, keys, args, before=before)
         if status != "ok":
             raise refused(status)
@@ -175,6 +178,33 @@ class Connections:
         if status not in ("ok", "stale"):
             raise refused(status)
         return status == "ok"
+
+    def subscribe_by_server(self, socket: Socket, channel: str, options: SubscribeOptions) -> bool:
+        """Has the connection hear the channel; a push tells it. False when it has gone."""
+        args: dict[str, Argument] = {
+            **self._frame(socket, Permission.READ),
+            "need": "",
+            "cmd": "",
+            "kind": "p",
+            "lane_size": self._settings.lane_size,
+            "max_channels": self._settings.max_channels_per_connection,
+            "info": client_info(socket.user, socket.connection),
+            "extra": "",
+            **_wanted(options, namespace_of(channel)),
+        }
+        status = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
+        if status == "full":
+            raise refused(status)
+        return status == "ok"
+
+    def unsubscribe_by_server(self, socket: Socket, channel: str) -> bool:
+        """Takes the connection out of the channel and tells it so; False when it was not in it."""
+        args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": ""}
+        if self._in_its_lane(_UNSUBSCRIBE, socket, channel, args) != "ok":
+            return False
+        push = unsubscribe_push(channel, UNSUBSCRIBED_BY_SERVER, "server unsubscribe")
+        self._delivery.push(socket.connection, [push])
+        return True
 
     def _in_its_lane(self, what: Script, socket: Socket, channel: str, args: Mapping[str, Argument]) -> str:
         """Runs a script in the connection's lane, which the script knows better than we do; returns its status."""

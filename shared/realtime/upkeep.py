@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from shared.auth.sockets import Socket, Sockets
 from shared.observe.log import failed
-from shared.realtime.connections import LEASE_MS, Connections
+from shared.realtime.connections import KEPT_ALIVE_AHEAD_MS, LEASE_MS, Connections
 from shared.realtime.delivery import Delivery, Lane, user_key
 from shared.realtime.protocol import EXPIRED, FORCE_RECONNECT, KEEP_ALIVE, STALE
 from shared.realtime.sender import Outcome, Post, Sender
@@ -14,8 +14,6 @@ from shared.state.client import Redis
 from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
 
-# Leases that end before the sweep after the next are kept alive now.
-_AHEAD_MS: Final = 130_000
 _BATCH: Final = 200
 # A busy lane goes on in `deliver`, so that it does not use up the time of others.
 _LANE_S: Final = 2.0
@@ -72,7 +70,7 @@ class Upkeep:
             if time.monotonic() >= until or len(ended) < _BATCH:
                 break
         earliest = self._earliest(scope, "leases")
-        return None if earliest is None else earliest - _AHEAD_MS // 2
+        return None if earliest is None else earliest - KEPT_ALIVE_AHEAD_MS
 
     def _reap(self, scope: TenantScope, connections: Sequence[str]) -> None:
         ended: list[str] = []
@@ -85,7 +83,7 @@ class Upkeep:
         self._delivery.close(ended, EXPIRED)
 
     def _keep_alive(self, scope: TenantScope, until: float) -> None:
-        soon = self._now_ms() + _AHEAD_MS
+        soon = self._now_ms() + KEPT_ALIVE_AHEAD_MS
         ending = self._ending(scope, self._now_ms(), soon, limit=10_000)
         for start in range(0, len(ending), _BATCH):
             if time.monotonic() >= until:
@@ -110,7 +108,7 @@ class Upkeep:
         old: list[str] = self._redis.run(
             _RENEW,
             {"leases": scope.key("leases")},
-            {"lease_ms": LEASE_MS, "ahead_ms": _AHEAD_MS},
+            {"lease_ms": LEASE_MS, "ahead_ms": KEPT_ALIVE_AHEAD_MS},
             more_keys=[user_key(scope, socket.user) for socket in sockets],
             more_args=[socket.connection for socket in sockets],
             idempotent=True,
