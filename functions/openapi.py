@@ -34,6 +34,9 @@ _ABOUT: Final = """\
 Sessions, files and channels of one tenant. The tenant is that of the credential; what is another tenant's answers as
 what does not exist. Errors are problem documents (RFC 9457); `/api/*` is Centrifugo's server API, which answers 401
 without a good credential and otherwise always 200. The client protocol is in asyncapi.json.
+
+Any request may also be answered by API Gateway itself, as `{"message": "…"}`: 404 for a path that no function has, 413
+above 10 MB, 429 above the stage's rate, 503 when a function is throttled or takes more than 29 seconds.
 """
 
 

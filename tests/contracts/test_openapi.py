@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions import openapi
 from functions.channel.described import METHODS
+from local.packaging.imports import trace
+from shared.http.app import create_app
 from shared.realtime.server_api import ServerApi
 from tests.contracts.schemas import closed
 
+ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads(openapi.FILE.read_text(encoding="utf-8"))
 CLOSED = closed(DOCUMENT["components"])
 OPERATIONS = [
@@ -33,6 +37,26 @@ def test_the_document_is_valid_openapi() -> None:
 def test_nothing_is_described_that_is_no_route() -> None:
     described = {name for part in openapi.PARTS for name in part.described}
     assert described == {f"{method} {route.path}" for _, method, route in openapi.routes()}
+
+
+def test_every_http_function_is_in_the_document() -> None:
+    folders = {path.parent.name for path in ROOT.glob("functions/*/routes.py")}
+    described = {path.parent.name for path in ROOT.glob("functions/*/described.py")}
+    assert described == folders
+    assert len(openapi.PARTS) == len(folders)
+
+
+def test_no_deployed_function_brings_a_document_or_what_makes_it() -> None:
+    made = {"described.py", "described_api.py", "openapi.py", "openapi_parts.py", "openapi.json"}
+    made |= {"asyncapi.py", "asyncapi_examples.py", "asyncapi.json", "replies.py"}
+    for handler in ROOT.glob("functions/*/handler.py"):
+        files = trace(ROOT, f"functions.{handler.parent.name}.handler").files
+        assert {file.name for file in files} & made == set()
+
+
+def test_no_app_serves_its_document() -> None:
+    app = create_app("served", [part.router for part in openapi.PARTS])
+    assert app.openapi_url is None
 
 
 def test_every_method_of_the_server_api_has_its_path() -> None:
