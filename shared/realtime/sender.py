@@ -92,7 +92,7 @@ class Sender:
         return _Round(self, posts, deadline).run()
 
     def close(self, connections: Sequence[str]) -> None:
-        """Asks API Gateway to close the sockets; best effort, since they may be gone."""
+        """Asks API Gateway to close the sockets, again where it fails, until the time of one call is over."""
         posts = [Post(connection, (_CLOSE,)) for connection in connections]
         self.post(posts, time.monotonic() + self.timeout_s)
 
@@ -181,7 +181,7 @@ class _Round:
             for curl in done:
                 self._finish(curl, self._answered(curl.getinfo(pycurl.RESPONSE_CODE)))
             for curl, code, _ in failed:
-                self._finish(curl, self._again if code in _NOT_SENT else self._ends(Outcome.UNKNOWN))
+                self._finish(curl, self._again if code in _NOT_SENT else self._doubtful)
 
     def _finish(self, curl: Any, follow: Callable[[_Work], None]) -> None:
         follow(self._put_back(curl))
@@ -200,7 +200,14 @@ class _Round:
         if status in (400, 410):
             return self._ends(Outcome.GONE)
         # A frame that is too large (413) never gets through, and must not hold up the lane.
-        return self._ends(Outcome.UNKNOWN if status >= 500 or status == 413 else Outcome.UNSENT)
+        return self._doubtful if status >= 500 or status == 413 else self._ends(Outcome.UNSENT)
+
+    def _doubtful(self, work: _Work) -> None:
+        """A frame is never repeated; a deletion may be, and must be: who is not closed would wait in vain."""
+        if work.post.frames[work.sent] is _CLOSE:
+            self._again(work)
+        else:
+            self._outcomes[work.post.connection] = Outcome.UNKNOWN
 
     def _next_frame(self, work: _Work) -> None:
         work.sent += 1

@@ -74,3 +74,11 @@ def test_nothing_begins_after_the_deadline(sent: RecordingConnections) -> None:
 def test_a_refusal_before_anything_was_done_is_not_taken_for_a_dead_connection(sent: RecordingConnections) -> None:
     sent.answers["c"] = 403
     assert sender(sent.url).post([Post("c", [b"{}"])], soon()).outcomes == {"c": Outcome.UNSENT}
+
+
+def test_a_socket_that_could_not_be_closed_is_closed_again(sent: RecordingConnections) -> None:
+    """Else its client would go on waiting for what it will not be sent."""
+    sent.refused_closings = 2
+    sender(sent.url).close(["c"])
+    assert sent.closed == ["c"]
+    assert sent.refused_closings == 0

@@ -17,11 +17,15 @@ class _Server(ThreadingHTTPServer):
 
 
 class RecordingConnections:
-    """`frames(connection)`: the JSON texts it was sent; `answers[connection]`: a status, or a function of the body."""
+    """`frames(connection)`: the JSON texts it was sent; `answers[connection]`: a status, or a function of the body.
+
+    So many of the next deletions as `refused_closings` says are answered 500.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, int | Callable[[str], int]] = {}
         self.closed: list[str] = []
+        self.refused_closings = 0
         self._bodies: dict[str, list[str]] = defaultdict(list)
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -82,6 +86,10 @@ class RecordingConnections:
                 self._reply(recorder._answer(connection, body))
 
             def do_DELETE(self) -> None:
+                if recorder.refused_closings:
+                    recorder.refused_closings -= 1
+                    self._reply(500)
+                    return
                 recorder.closed.append(unquote(self.path.rsplit("/", 1)[1]))
                 self._reply(204)
 
