@@ -1,10 +1,18 @@
-"""Numbers that the delivery tests measured, shown at the end of the run."""
+"""A stack to break things in, and the numbers that the delivery tests measured, shown at the end of the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.delivery.faulty import FaultyStack, faulty_stack
+
 _NUMBERS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="package")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyStack]:
+    with faulty_stack(tmp_path_factory.mktemp("faulty")) as running:
+        yield running
 
 
 @pytest.fixture

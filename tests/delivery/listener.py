@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ class Listener:
     told_2500: int = 0
     ends: list[int] = field(default_factory=list)
     sockets: int = 0
+    join_leave: bool = False
+    left: list[str] = field(default_factory=list)
     client: str = ""
 
     def __post_init__(self) -> None:
@@ -40,6 +43,7 @@ class Listener:
         self._ids = itertools.count(3)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._socket: ClientConnection | None = None
+        self._answered: set[int] = set()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -56,12 +60,24 @@ class Listener:
         command_id = next(self._ids)
         answer = self._waiting[command_id] = asyncio.get_running_loop().create_future()
         try:
-            await self._send({"id": command_id, "publish": {"channel": self.channel, "data": data}})
+            await self.send({"id": command_id, "publish": {"channel": self.channel, "data": data}})
             return "error" not in await asyncio.wait_for(answer, within_s)
         except (TimeoutError, ConnectionClosed):
             return False
         finally:
             self._waiting.pop(command_id, None)
+
+    async def answered(self, command_ids: Iterable[int]) -> None:
+        """Returns when each of these commands has its reply."""
+        missing = set(command_ids)
+        async with asyncio.timeout(_REPLY_S):
+            while not missing <= self._answered:
+                await asyncio.sleep(0.02)
+
+    def break_off(self) -> None:
+        """As a network does: without a word."""
+        assert self._socket is not None
+        self._socket.transport.abort()
 
     @property
     def duplicates(self) -> int:
@@ -75,8 +91,8 @@ class Listener:
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_size": None, "proxy": None}
         async with connect(self.url, open_timeout=30, close_timeout=1, **options) as self._socket:
             self.sockets += 1
-            subscribe = {"channel": self.channel, **self._position}
-            await self._send(
+            subscribe = {"channel": self.channel, "join_leave": self.join_leave, **self._position}
+            await self.send(
                 {"id": _CONNECT, "connect": {"token": self.token}}, {"id": _SUBSCRIBE, "subscribe": subscribe}
             )
             async with asyncio.timeout(_REPLY_S):
@@ -85,7 +101,8 @@ class Listener:
             async for text in self._socket:
                 self._take(text)
 
-    async def _send(self, *commands: dict[str, Any]) -> None:
+    async def send(self, *commands: dict[str, Any]) -> None:
+        """In one frame."""
         assert self._socket is not None
         await self._socket.send("\n".join(map(json.dumps, commands)))
 
@@ -95,6 +112,7 @@ class Listener:
             self._pushed(frame["push"]) if "push" in frame else self._replied(frame)
 
     def _replied(self, reply: dict[str, Any]) -> None:
+        self._answered.add(reply.get("id", 0))
         waiting = self._waiting.get(reply.get("id", 0))
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
@@ -124,6 +142,8 @@ class Listener:
             return
         if "pub" in push:
             self._hear([push["pub"]])
+        elif "leave" in push:
+            self.left.append(push["leave"]["info"]["client"])
         elif "unsubscribe" in push:
             self.told_2500 += 1
             raise _ComeBack
@@ -133,3 +153,23 @@ class Listener:
             self.offsets.append(publication["offset"])
             self.data.append(publication["data"])
             self._position["offset"] = max(self._position["offset"], publication["offset"])
+
+
+@asynccontextmanager
+async def listening(listeners: Sequence[Listener]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """All of them subscribed; their tasks."""
+    running = [asyncio.create_task(listener.run()) for listener in listeners]
+    try:
+        await asyncio.wait_for(asyncio.gather(*(listener.subscribed.wait() for listener in listeners)), 60)
+        yield running
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def arrived(listeners: Sequence[Listener], offset: int, within_s: float) -> None:
+    """Returns when all have seen the offset, or when time is up: the assertions will tell."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until and any(offset not in one.offsets[-200:] for one in listeners):
+        await asyncio.sleep(0.02)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.delivery.listener import Listener
+from tests.delivery.listener import Listener, arrived, listening
 from tests.support.stack import ALICE, AMIR, Stack
 
 pytestmark = pytest.mark.anyio
@@ -68,29 +68,18 @@ class Traffic:
         ways = itertools.cycle((self.publish_by_socket, self.publish_by_backend))
         await asyncio.gather(*(way(who, values, pause_s) for who, way in zip(range(PUBLISHERS), ways, strict=False)))
 
-    async def arrived(self, offset: int, within_s: float) -> None:
-        """Everybody has seen everything up to the offset, or time is up: the assertions will tell."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until and any(offset not in one.offsets[-200:] for one in self.members):
-            await asyncio.sleep(0.05)
-
 
 @asynccontextmanager
 async def traffic(stack: Stack, tokens: Sequence[str]) -> AsyncIterator[Traffic]:
     channel = f"chat:{secrets.token_hex(5)}"
     count = PUBLISHERS // 2 + SUBSCRIBERS
     members = [Listener(stack.websocket, tokens[i // PER_USER], channel) for i in range(count)]
-    running = [asyncio.create_task(member.run()) for member in members]
     headers = {"authorization": f"Bearer {tokens[0]}"}
-    try:
-        async with httpx.AsyncClient(base_url=stack.http, headers=headers, timeout=30) as api:
-            await asyncio.wait_for(asyncio.gather(*(member.subscribed.wait() for member in members)), 60)
-            publishers = [members[i // 2] for i in range(PUBLISHERS)]
-            yield Traffic(api, channel, members, publishers)
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+    async with (
+        httpx.AsyncClient(base_url=stack.http, headers=headers, timeout=30) as api,
+        listening(members),
+    ):
+        yield Traffic(api, channel, members, [members[i // 2] for i in range(PUBLISHERS)])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +122,7 @@ async def test_all_see_all_in_offset_order(stack: Stack, tokens: list[str], meas
         began = time.monotonic()
         await load.from_all(values=20)
         top = await load.publish([-1, 0])
-        await load.arrived(top, 30)
+        await arrived(load.members, top, 30)
         took = time.monotonic() - began
         check(load, top)
         assert top == len(load.acknowledged) == PUBLISHERS * 20 + 1
@@ -183,7 +172,7 @@ async def test_workers_killed_in_traffic_cost_no_message_and_no_order(
         killer.stop()
         top = await load.publish([-1, 0])
         began = time.monotonic()
-        await load.arrived(top, 40)
+        await arrived(load.members, top, 40)
         settled = time.monotonic() - began
         check(load, top)
         again = sum(one.batches_sent_again for one in load.members)

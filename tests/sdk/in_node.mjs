@@ -236,6 +236,17 @@ const scenarios = {
     };
   },
 
+  // Says and hears nothing until the backend publishes.
+  async idle() {
+    const { client, seen } = await connect();
+    const { heard } = await subscribe(client);
+    await until(() => heard.data.length, 80000);
+    return {
+      connecting: seen.connecting.length, connected: seen.connected.length, disconnected: seen.disconnected,
+      errors: seen.errors, subscribed: heard.subscribed.length, heard: heard.data,
+    };
+  },
+
   async unsubscribe() {
     const { client, seen } = await connect();
     const { subscription, heard } = await subscribe(client);

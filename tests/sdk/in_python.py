@@ -289,6 +289,21 @@ async def many_channels(session: Session) -> Any:
     }
 
 
+async def idle(session: Session) -> Any:
+    """Says and hears nothing until the backend publishes."""
+    events = Seen()
+    _, heard = await session.subscribe(await session.connect(events))
+    await until(lambda: heard.publications, within_s=80)
+    return {
+        "connecting": len(events.connecting),
+        "connected": len(events.connected),
+        "disconnected": events.disconnected,
+        "errors": events.errors,
+        "subscribed": len(heard.subscribed),
+        "heard": heard.data,
+    }
+
+
 async def unsubscribe(session: Session) -> Any:
     events = Seen()
     client = await session.connect(events)

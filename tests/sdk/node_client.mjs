@@ -8,8 +8,8 @@ export const PATIENCE_MS = 20000;
 
 export const pause = (ms) => new Promise((next) => { setTimeout(next, ms); });
 
-export const until = async (done) => {
-  const end = Date.now() + PATIENCE_MS;
+export const until = async (done, withinMs = PATIENCE_MS) => {
+  const end = Date.now() + withinMs;
   while (!done() && Date.now() < end) await pause(10);
   if (!done()) throw new Error(`waited in vain for ${done}`);
 };
@@ -23,10 +23,11 @@ export const start = (options = {}) => {
   const client = new Centrifuge(world.url, {
     websocket: WebSocket, timeout: PATIENCE_MS, minReconnectDelay: 100, token: world.amir, ...options,
   });
-  const seen = { connecting: [], connected: [], disconnected: [], subscribed: [], publications: [] };
+  const seen = { connecting: [], connected: [], disconnected: [], errors: [], subscribed: [], publications: [] };
   client.on('connecting', (ctx) => seen.connecting.push(ctx.code));
   client.on('connected', (ctx) => seen.connected.push(ctx.client));
   client.on('disconnected', (ctx) => seen.disconnected.push(ctx.code));
+  client.on('error', (ctx) => seen.errors.push(ctx.error.code));
   client.on('subscribed', (ctx) => seen.subscribed.push(ctx));
   client.on('publication', (ctx) => seen.publications.push(ctx.data));
   client.connect();

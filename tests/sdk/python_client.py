@@ -58,6 +58,7 @@ class Seen(ClientEventHandler):  # type: ignore[misc]
         self.connecting: list[int] = []
         self.connected: list[str] = []
         self.disconnected: list[int] = []
+        self.errors: list[int] = []
         self.subscribed: list[Any] = []
         self.publications: list[Any] = []
 
@@ -66,6 +67,9 @@ class Seen(ClientEventHandler):  # type: ignore[misc]
 
     async def on_connected(self, ctx: Any) -> None:
         self.connected.append(ctx.client)
+
+    async def on_error(self, ctx: Any) -> None:
+        self.errors.append(ctx.code)
 
     async def on_disconnected(self, ctx: Any) -> None:
         self.disconnected.append(ctx.code)
@@ -126,8 +130,8 @@ async def _closed(client: Client) -> None:
     await asyncio.gather(*client._background_tasks, return_exceptions=True)
 
 
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+async def until(true: Callable[[], object], within_s: float = PATIENCE_S) -> None:
+    async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.01)
 

@@ -114,3 +114,10 @@ SCENARIOS = (
     Scenario("foreign_session", "another tenant's session channel is refused", {"codes": [103]}),
     Scenario("session_channel", "a session's changes arrive in version order", {"versions": [2, 3, 4, 5]}),
 )
+
+# Not in the list: it takes somebody who lets an hour pass (tests/delivery/test_time.py).
+IDLE = Scenario(
+    "idle",
+    "an idle client notices nothing",
+    {"connecting": 1, "connected": 1, "disconnected": [], "errors": [], "subscribed": 1, "heard": ["over"]},
+)

@@ -10,6 +10,7 @@ from cent import Client as Cent
 from cent.dto import (
     BatchRequest,
     BroadcastRequest,
+    ChannelsRequest,
     Disconnect,
     DisconnectRequest,
     HistoryRequest,
@@ -18,6 +19,8 @@ from cent.dto import (
     PresenceStatsRequest,
     PublishRequest,
     StreamPosition,
+    SubscribeRequest,
+    UnsubscribeRequest,
 )
 
 from shared.auth.api_keys import ApiKeys
@@ -137,3 +140,25 @@ def test_connections_are_listed_and_closed(stack: Stack, channel: str) -> None:
         assert client.disconnect_push()["code"] == 3503
         assert api.delete(f"/connections/{client.id}").status_code == 404
         assert foreign.closed is None
+
+
+def test_the_server_subscribes_counts_and_unsubscribes(stack: Stack, cent: Cent, channel: str) -> None:
+    with Client(stack.websocket, stack.token(AMIR)) as client:
+        user = next(iter(client.connected["subs"])).removeprefix("user:")
+        cent.subscribe(SubscribeRequest(user=user, channel=channel, client=client.id))
+        client.wait(lambda frame: "subscribe" in frame.get("push", {}))
+        assert cent.channels(ChannelsRequest(pattern=channel)).channels[channel].num_clients == 1
+        cent.publish(PublishRequest(channel=channel, data="for the subscribed"))
+        assert [push["data"] for push in client.wait_for(channel, 1)] == ["for the subscribed"]
+        cent.unsubscribe(UnsubscribeRequest(user=user, channel=channel))
+        assert client.wait_for(channel, 1, "unsubscribe")[0]["code"] == 2000
+        assert cent.channels(ChannelsRequest(pattern=channel)).channels == {}
+
+
+def test_ending_a_session_tells_and_unsubscribes_its_subscribers(stack: Stack) -> None:
+    with stack.api(stack.token(ALICE)) as api, Client(stack.websocket, stack.token(ALICE)) as client:
+        session = api.post("/sessions", json={"data": {}, "ttl_seconds": 60}).json()["id"]
+        client.subscribe(f"session:{session}")
+        assert api.post(f"/sessions/{session}/end").json()["status"] == "ended"
+        assert client.wait_for(f"session:{session}", 1)[0]["data"]["type"] == "session.ended"
+        assert client.wait_for(f"session:{session}", 1, "unsubscribe")[0]["code"] == 2000

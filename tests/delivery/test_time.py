@@ -1,0 +1,99 @@
+"""What time does: idle clients live on unnoticed, ghosts go, and two hours are crossed."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.delivery.faulty import FaultyStack
+from tests.delivery.listener import Listener, listening
+from tests.sdk.running import RUN, skip_unless_installed
+from tests.sdk.scenarios import IDLE
+from tests.sdk.world import Worlds
+from tests.support.stack import AMIR
+
+pytestmark = pytest.mark.anyio
+MINUTE_S = 60
+# Nine minutes of lease, and a sweep each minute.
+LEASE_AND_SWEEP_MIN = 10
+
+
+@pytest.fixture
+def channel() -> str:
+    return f"chat:{secrets.token_hex(6)}"
+
+
+@pytest.fixture(autouse=True)
+def clear(faulty: FaultyStack) -> Iterator[None]:
+    yield
+    faulty.faults.clear()
+
+
+@pytest.mark.parametrize("sdk", list(RUN))
+async def test_an_idle_sdk_notices_nothing_of_an_hour(faulty: FaultyStack, sdk: str) -> None:
+    """API Gateway closes after ten idle minutes; the keep-alive is nothing that an SDK would show."""
+    skip_unless_installed(sdk)
+    world = Worlds(faulty.stack).make()
+    with ThreadPoolExecutor(1) as pool:
+        running = asyncio.get_running_loop().run_in_executor(pool, RUN[sdk], IDLE.name, world)
+        while not (await faulty.api("presence", channel=world.channel))["presence"]:
+            await asyncio.sleep(0.05)
+        for _ in range(60):
+            await faulty.let_pass(MINUTE_S)
+        await faulty.publish(world.channel, "over")
+        assert await running == IDLE.expected
+
+
+async def test_ghosts_go_without_any_disconnect_event(faulty: FaultyStack, channel: str) -> None:
+    """Within lease + 60 s, each with exactly one leave, until all counts are true again."""
+    faulty.faults.disconnect_loss = 1.0
+    token = faulty.stack.token(AMIR)
+    ghosts = [Listener(faulty.stack.websocket, token, channel) for _ in range(5)]
+    witness = Listener(faulty.stack.websocket, token, channel, join_leave=True)
+    before = await counted(faulty, channel)
+    async with listening([witness]):
+        async with listening(ghosts) as running:
+            lost = [ghost.client for ghost in ghosts]
+            for task, ghost in zip(running, ghosts, strict=True):
+                task.cancel()
+                ghost.break_off()
+        assert (await counted(faulty, channel))["clients"] == 6
+        for _ in range(LEASE_AND_SWEEP_MIN):
+            await faulty.let_pass(MINUTE_S)
+        await settled(lambda: len(witness.left) >= 5)
+        assert sorted(witness.left) == sorted(lost)
+        assert await counted(faulty, channel) == {"clients": 1, "connections": before["connections"] + 1}
+        assert witness.sockets == 1
+
+
+async def test_a_ghost_is_found_by_the_next_publication(faulty: FaultyStack, channel: str) -> None:
+    faulty.faults.disconnect_loss = 1.0
+    token = faulty.stack.token(AMIR)
+    ghost = Listener(faulty.stack.websocket, token, channel)
+    witness = Listener(faulty.stack.websocket, token, channel, join_leave=True)
+    async with listening([witness]):
+        async with listening([ghost]) as running:
+            running[0].cancel()
+            ghost.break_off()
+        assert (await faulty.publish(channel, 1))["delivery"] == {
+            **{"delivered": 1, "gone": 1, "throttled": 0, "deferred": 0}
+        }
+        await settled(lambda: witness.left)
+        assert witness.left == [ghost.client]
+        assert (await counted(faulty, channel))["clients"] == 1
+
+
+async def counted(faulty: FaultyStack, channel: str) -> dict[str, int]:
+    stats = await faulty.api("presence_stats", channel=channel)
+    info = await faulty.api("info")
+    return {"clients": stats["num_clients"], "connections": info["nodes"][0]["num_clients"]}
+
+
+async def settled(true: object) -> None:
+    """The others hear of it through `deliver`."""
+    assert callable(true)
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.05)
