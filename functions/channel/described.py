@@ -44,6 +44,18 @@ class ApiEmpty(BaseModel):
     """It was done; there is nothing to tell."""
 
 
+class ApiActive(BaseModel):
+    """How many connections are in a channel."""
+
+    num_clients: int
+
+
+class ApiChannels(BaseModel):
+    """Channels that somebody is in."""
+
+    channels: dict[str, ApiActive]
+
+
 class ApiDelivery(BaseModel):
     """How many connections got it by now; the deferred ones get it from the delivery queue."""
 
@@ -149,6 +161,18 @@ class ApiConnections(BaseModel):
     connections: dict[str, ApiConnection]
 
 
+class ApiChannel(BaseModel):
+    """How many connections are in a channel."""
+
+    num_clients: int = Field(ge=1)
+
+
+class ApiChannels(BaseModel):
+    """Channels that somebody is in, by name."""
+
+    channels: dict[str, ApiChannel]
+
+
 _CONNECTION: Final = {
     "client": _CLIENT,
     "user": _ANN,
@@ -227,6 +251,36 @@ METHODS: Final[dict[str, Method]] = {
         {"publications": [{"offset": 7, **_HELLO, "info": _MEMBER}], "offset": 7, "epoch": _EPOCH},
     ),
     "history_remove": Method("Forget what was said in a channel", ask.Named, _LOBBY, ApiEmpty, {}),
+    "subscribe": Method(
+        "Have a user's connections hear a channel",
+        ask.Subscribe,
+        {**_LOBBY, "user": _ANN, "recover_since": {"epoch": _EPOCH, "offset": 6}},
+        ApiEmpty,
+        {},
+    ),
+    "unsubscribe": Method(
+        "Take a user's connections out of a channel", ask.Unsubscribe, {**_LOBBY, "user": _ANN}, ApiEmpty, {}
+    ),
+    "channels": Method(
+        "Which channels somebody is in",
+        ask.ListChannels,
+        {"pattern": "chat:*"},
+        ApiChannels,
+        {"channels": {"chat:lobby": {"num_clients": 2}}},
+    ),
+    "channels": Method(
+        "Channels that somebody is in",
+        ask.ListChannels,
+        {"pattern": "chat:*"},
+        ApiChannels,
+        {"channels": {"chat:lobby": {"num_clients": 2}}},
+    ),
+    "subscribe": Method(
+        "Have a user's connections hear a channel", ask.Subscribe, {"user": _ANN, **_LOBBY}, ApiEmpty, {}
+    ),
+    "unsubscribe": Method(
+        "Take a user's connections out of a channel", ask.Unsubscribe, {"user": _ANN, **_LOBBY}, ApiEmpty, {}
+    ),
     "disconnect": Method(
         "Close a user's connections",
         ask.Disconnect,

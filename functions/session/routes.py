@@ -31,6 +31,7 @@ router: Final = APIRouter(prefix="/sessions")
 _PRIVATE: Final = {"Cache-Control": "private, no-cache"}
 
 Desk = Annotated[Sessions, service("sessions")]
+TheChannels = Annotated[Channels, service("channels")]
 Creator = Annotated[Identity, permitted("sessions.create")]
 Lister = Annotated[Identity, permitted("sessions.list")]
 Reader = Annotated[Identity, permitted("sessions.read")]
@@ -174,20 +175,21 @@ def touch(caller: Toucher, desk: Desk, session_id: str) -> Response:
 
 
 @router.post("/{session_id}/end")
-def end(caller: Ender, desk: Desk, session_id: str, if_match: IfMatch = None) -> Response:
-    return session_response(desk.end(caller, session_id, matches(if_match)))
+def end(caller: Ender, desk: Desk, channels: TheChannels, session_id: str, if_match: IfMatch = None) -> Response:
+    ended = desk.end(caller, session_id, matches(if_match))
+    channels.unsubscribe_all(caller.scope, f"session:{session_id}")
+    return session_response(ended)
 
 
 @router.delete("/{session_id}")
-def delete(caller: Deleter, desk: Desk, session_id: str, if_match: IfMatch = None) -> Response:
+def delete(caller: Deleter, desk: Desk, channels: TheChannels, session_id: str, if_match: IfMatch = None) -> Response:
     desk.delete(caller, session_id, matches(if_match))
+    channels.unsubscribe_all(caller.scope, f"session:{session_id}")
     return Response(status_code=204)
 
 
 @router.get("/{session_id}/connections")
-def connections(
-    caller: Watcher, desk: Desk, channels: Annotated[Channels, service("channels")], session_id: str
-) -> Response:
+def connections(caller: Watcher, desk: Desk, channels: TheChannels, session_id: str) -> Response:
     session = desk.get(caller, session_id)
     members = channels.presence(caller.scope, f"session:{session.id}")
     items = [{"client": client, **member} for client, member in sorted(members.items())]

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.errors import Invalid, NotAvailable
 from shared.realtime.namespaces import check_name
-from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnect
+from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnect, SubscribeOptions
 
 MAX_KEY_BYTES: Final = 128
 # What a WebSocket close frame has room for; SDKs take the reason from our push, but apps may copy it there.
@@ -99,6 +99,30 @@ class Disconnect(OfUser, kw_only=True):
         if not 3000 <= self.disconnect.code <= 4999 or len(reason.encode()) > _MAX_REASON_BYTES:
             raise Invalid("disconnect codes are 3000 to 4999, reasons have at most 123 bytes")
         return ServerDisconnect(self.disconnect.code, reason)
+
+
+class Unsubscribe(OfUser, kw_only=True):
+    """Takes a user's connections out of a channel."""
+
+    channel: str | None = None
+
+
+class Subscribe(Unsubscribe, kw_only=True):
+    """Has a user's connections hear a channel, from a position where it is still in the log."""
+
+    recover_since: Position | None = None
+
+    def options(self) -> SubscribeOptions:
+        since = self.recover_since
+        if since is None:
+            return SubscribeOptions()
+        return SubscribeOptions(recover=True, epoch=since.epoch, offset=since.offset)
+
+
+class ListChannels(msgspec.Struct, kw_only=True):
+    """`pattern` as of file names; without one all."""
+
+    pattern: str | None = None
 
 
 class Refresh(OfUser, kw_only=True):

@@ -52,6 +52,12 @@ PUSHES: Final[dict[str, dict[str, Any]]] = {
     "pub": {"push": {"channel": "chat:lobby", "pub": _PUBLICATION}},
     "join": {"push": {"channel": "chat:lobby", "join": {"info": _ANN}}},
     "leave": {"push": {"channel": "chat:lobby", "leave": {"info": _ANN}}},
+    "subscribe": {
+        "push": {
+            "channel": "news:today",
+            "subscribe": {"recoverable": True, "positioned": True, "epoch": "Zk3Qd1xA", "offset": 12},
+        },
+    },
     "unsubscribe": {
         "push": {"channel": "chat:lobby", "unsubscribe": {"code": 2500, "reason": "insufficient state"}},
     },

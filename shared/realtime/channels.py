@@ -1,9 +1,11 @@
 """Channels of one tenant as the server sees them: publish, who is there, what was said, who must go."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +15,7 @@ from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePos
 from shared.realtime.connections import READ, ConnectionGone, Connections, refused
 from shared.realtime.delivery import Delivered, Delivery, channel_keys, lane_key, user_key
 from shared.realtime.namespaces import namespace_of
-from shared.realtime.protocol import Position, ServerDisconnect, publication_body
+from shared.realtime.protocol import Position, ServerDisconnect, SubscribeOptions, publication_body
 from shared.state.client import Argument, Redis
 from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
@@ -22,6 +24,9 @@ MAX_PRESENCE: Final = 500
 MAX_PUBLICATION_BYTES: Final = 65_536
 _MAX_TAGS_BYTES: Final = 4_096
 _IDEMPOTENCY_MS: Final = 300_000
+_EVERYBODY: Final = 1_000_000
+_LOOKED_THROUGH: Final = 10_000
+_PAGE: Final = 500
 # How the record of a connection begins that is being taken out of its channels.
 _GONE: Final = "g\n"
 _PUBLISH, _PRESENCE, _HISTORY, _HISTORY_REMOVE = (
@@ -111,7 +116,7 @@ class Channels:
 
     def presence_stats(self, scope: TenantScope, channel: str, on_behalf: Socket | None = None) -> dict[str, int]:
         """How many clients and how many users are in the channel."""
-        count, members = self._members(scope, channel, on_behalf, 1_000_000)
+        count, members = self._members(scope, channel, on_behalf, _EVERYBODY)
         users = {member["user"] for member in members.values()}
         return {"num_clients": count, "num_users": len(users)}
 
@@ -154,6 +159,43 @@ class Channels:
             raise NotAvailable("history is off for this channel")
         self._redis.run(_HISTORY_REMOVE, channel_keys(scope, channel), idempotent=True)
 
+    def subscribe_user(
+        self, scope: TenantScope, user: str, channel: str, options: SubscribeOptions, *, client: str = ""
+    ) -> int:
+        """Has the user's connections (only `client`, if given) hear the channel; returns how many do."""
+        found = self._sockets_of(scope, user, client)
+        return sum(self._connections.subscribe_by_server(socket, channel, options) for socket in found)
+
+    def unsubscribe_user(self, scope: TenantScope, user: str, channel: str, *, client: str = "") -> int:
+        """Takes the user's connections (only `client`, if given) out of the channel; returns how many were in it."""
+        found = self._sockets_of(scope, user, client)
+        return sum(self._connections.unsubscribe_by_server(socket, channel) for socket in found)
+
+    def unsubscribe_all(self, scope: TenantScope, channel: str) -> int:
+        """Takes everybody out of the channel; returns how many were in it."""
+        _, members = self._members(scope, channel, None, _EVERYBODY)
+        found = self._sockets.find_many(list(members))
+        owned = [socket for socket in found if socket is not None and socket.scope == scope]
+        return sum(self._connections.unsubscribe_by_server(socket, channel) for socket in owned)
+
+    def active(self, scope: TenantScope, pattern: str = "") -> dict[str, int]:
+        """Channels that somebody is in, by how many connections; `pattern` as of file names.
+
+        Raises LimitReached where there are too many connections to look through.
+        """
+        if self.count_connections(scope) > _LOOKED_THROUGH:
+            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: ask for presence_stats of a channel")
+        counts: Counter[str] = Counter()
+        page = self.page_of_connections(scope, "", _PAGE)
+        while page.items:
+            counts.update(channel for item in page.items for channel in item.channels)
+            page = self.page_of_connections(scope, page.next, _PAGE) if page.next else ConnectionPage([], "")
+        return {channel: count for channel, count in counts.items() if fnmatchcase(channel, pattern or "*")}
+
+    def _sockets_of(self, scope: TenantScope, user: str, client: str) -> list[Socket]:
+        chosen = [one.client for one in self.connections_of(scope, user) if client in ("", one.client)]
+        return [socket for socket in self._sockets.find_many(chosen) if socket is not None and socket.scope == scope]
+
     def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
         """Closes one connection of the scope with the code; False when it has none of that id."""
         socket = self._sockets.find(connection)
@@ -182,10 +224,7 @@ class Channels:
 
     def refresh_user(self, scope: TenantScope, user: str, expires_at: int, *, client: str = "") -> None:
         """Lets the user's connections (only `client`, if given) go on until then (unix s), past their tokens' end."""
-        chosen = [one.client for one in self.connections_of(scope, user) if client in ("", one.client)]
-        for socket in self._sockets.find_many(chosen):
-            if socket is None or socket.scope != scope:
-                continue
+        for socket in self._sockets_of(scope, user, client):
             with suppress(ConnectionGone):
                 identity = self._connections.identity(socket)
                 self._connections.refresh(socket, replace(identity, expires_at=expires_at))

@@ -121,6 +121,8 @@ class Claim:
         if kind == "c":
             subs = f'"subs":{{{quoted(self._channel)}:{{{subscription}}}}}'
             return f'{{"id":{cmd},"connect":{{{extra},{subs}}}}}'.encode()
+        if kind == "p":
+            return f'{{"push":{{"channel":{quoted(self._channel)},"subscribe":{{{subscription}}}}}}}'.encode()
         members = ",".join(part for part in (extra, subscription) if part)
         return f'{{"id":{cmd},"subscribe":{{{members}}}}}'.encode()
 

@@ -13,7 +13,7 @@ _Uint64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Offset = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 _Ttl = Annotated[int, msgspec.Meta(ge=1, description="Seconds until the token's end.")]
 _ErrorCode = Annotated[int, msgspec.Meta(ge=100, le=112)]
-_UnsubscribeCode = Annotated[int, msgspec.Meta(ge=2500, le=2999)]
+_UnsubscribeCode = Annotated[int, msgspec.Meta(ge=2000, le=2999)]
 _DisconnectCode = Annotated[int, msgspec.Meta(ge=3000, le=4999)]
 
 
@@ -129,7 +129,7 @@ class Membership(_Told, kw_only=True):
 
 
 class Unsubscribed(_Told, kw_only=True):
-    """The server ended the subscription; 2500: subscribe again, what was missed is gone."""
+    """The server ended the subscription: 2000 for good; 2500: subscribe again, what was missed is gone."""
 
     code: _UnsubscribeCode
     reason: str
@@ -149,6 +149,7 @@ class Push(_Told, kw_only=True):
     pub: Publication | UnsetType = UNSET
     join: Membership | UnsetType = UNSET
     leave: Membership | UnsetType = UNSET
+    subscribe: Subscribed | UnsetType = UNSET
     unsubscribe: Unsubscribed | UnsetType = UNSET
     disconnect: Disconnected | UnsetType = UNSET
 

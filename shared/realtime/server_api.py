@@ -39,6 +39,9 @@ class ServerApi:
             "presence_stats": self._presence_stats,
             "history": self._history,
             "history_remove": self._history_remove,
+            "channels": self._active_channels,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
             "disconnect": self._disconnect,
             "refresh": self._refresh,
             "info": self._info,
@@ -119,6 +122,23 @@ class ServerApi:
     def _history_remove(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.Named = ask.decoded(body, ask.Named)
         self._channels.remove_history(caller.scope, asked.name())
+        return {}
+
+    def _active_channels(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.ListChannels = ask.decoded(body, ask.ListChannels)
+        counts = self._channels.active(caller.scope, asked.pattern or "")
+        return {"channels": {channel: {"num_clients": count} for channel, count in counts.items()}}
+
+    def _subscribe(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Subscribe = ask.decoded(body, ask.Subscribe)
+        channel = ask.named(asked.channel)
+        self._channels.subscribe_user(caller.scope, asked.name(), channel, asked.options(), client=asked.client or "")
+        return {}
+
+    def _unsubscribe(self, caller: Identity, body: bytes) -> _Answer:
+        asked: ask.Unsubscribe = ask.decoded(body, ask.Unsubscribe)
+        channel = ask.named(asked.channel)
+        self._channels.unsubscribe_user(caller.scope, asked.name(), channel, client=asked.client or "")
         return {}
 
     def _disconnect(self, caller: Identity, body: bytes) -> _Answer:

@@ -20,7 +20,7 @@ from local.issuer import ThreadedIssuer
 from local.redis import ThreadedUpstash
 from shared.realtime import asyncapi, asyncapi_examples, replies
 from shared.realtime.delivery import channel_keys
-from shared.realtime.protocol import METHODS, BadFrame, decode_frame
+from shared.realtime.protocol import METHODS, BadFrame, SubscribeOptions, decode_frame
 from tests.contracts.schemas import Frames, messages
 from tests.functions.websocket_events import Gateway, gateway_of
 from tests.realtime.conftest import World, sent, world
@@ -181,8 +181,9 @@ def everything_that_clients_say(gateway: Gateway) -> Iterator[dict[str, Any]]:
 
 
 def everything_that_a_server_does(world: World, direct: "redis.Redis") -> None:
-    """Publications with tags and without a place in history, and a member whose next entry is gone."""
+    """Publications with tags and without a place in history, a member whose next entry is gone, one whom it added."""
     client = world.client()
+    world.realtime.channels.subscribe_user(world.scope, client.user, "chat:added", SubscribeOptions())
     world.subscribe(client, CHANNEL)
     world.realtime.channels.publish(world.scope, CHANNEL, b"1", tags={"kind": "test"}, skip_history=True)
     channel = str(channel_keys(world.scope, CHANNEL)["channel"])

@@ -2,8 +2,8 @@
 -- A member of a lane, as text with one field a line.
 -- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra
 -- live:    l, cmd, jl, epoch, start, info
--- `at`/`start` are log ids; jl = wants join and leave; kind = c (connect), s (subscribe) or g (subscribe, error 112
--- when unrecoverable); extra goes into the reply.
+-- `at`/`start` are log ids; jl = wants join and leave; kind = c (connect), s (subscribe), g (subscribe, error 112
+-- when unrecoverable) or p (subscribed by the server); extra goes into the reply.
 local FIELDS = { 'st', 'cmd', 'jl', 'epoch', 'at', 'info', 'kind', 'rejoin', 'want_epoch', 'want_offset',
   'recovered', 'extra' }
 

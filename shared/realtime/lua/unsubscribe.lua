@@ -1,4 +1,4 @@
--- unsubscribe: a connection leaves a channel, unless a later command holds the place
+-- unsubscribe: a connection leaves a channel, unless a later command holds the place (the server gives none)
 -- USES realtime/joining
 -- KEYS user, channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, cmd
@@ -7,7 +7,9 @@ local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, '', now)
 if not record then return { text } end
 local subs = subscriptions_of(text)
-local cmd, last = tonumber(A.cmd), subs[A.channel]
+local last = subs[A.channel]
+if A.cmd == '' and not (last and last[2]) then return { 'stale' } end
+local cmd = tonumber(A.cmd) or last[1]
 if last and last[1] > cmd then return { 'stale' } end
 if last and last[3] ~= A.lane then return { 'lane', tonumber(last[3]) } end
 remember(subs, A.channel, cmd, false)
@@ -15,7 +17,7 @@ redis.call('HSET', K.user, 's:' .. A.conn, subscriptions_text(subs))
 
 local ch = channel_load(now)
 local listened = heard(ch)
-if not member_drop(ch, A.conn, A.cmd) or not listened then
+if not member_drop(ch, A.conn, cmd) or not listened then
   channel_save(ch)
   return { 'ok', false }
 end

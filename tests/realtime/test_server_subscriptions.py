@@ -1,0 +1,95 @@
+"""What the server does to subscriptions: adds, ends, counts."""
+
+import time
+
+from shared.realtime.protocol import SubscribeOptions
+from tests.realtime.conftest import World
+
+CHANNEL = "chat:lobby"
+
+
+def subscribed(world: World, user: str, **options: object) -> int:
+    chosen = SubscribeOptions(**options)  # type: ignore[arg-type]
+    return world.realtime.channels.subscribe_user(world.scope, user, CHANNEL, chosen)
+
+
+def test_the_server_subscribes_every_connection_of_a_user(world: World) -> None:
+    clients = [world.client("ann"), world.client("ann")]
+    world.client("bob")
+    world.publish(CHANNEL, 1)
+    assert subscribed(world, "ann") == 2
+    for client in clients:
+        (told,) = world.sent.pushes(client.connection, "subscribe")
+        assert told["offset"] == 1
+        assert told["recoverable"] is True
+    world.publish(CHANNEL, 2)
+    assert [world.sent.offsets(client.connection, CHANNEL) for client in clients] == [[2], [2]]
+
+
+def test_a_subscription_by_the_server_may_recover(world: World) -> None:
+    client = world.client("ann")
+    world.publish(CHANNEL, 1, 2)
+    epoch = world.realtime.channels.history(world.scope, CHANNEL, limit=0).epoch
+    subscribed(world, "ann", recover=True, epoch=epoch, offset=1)
+    (told,) = world.sent.pushes(client.connection, "subscribe")
+    assert told["recovered"] is True
+    assert told["publications"] == [{"offset": 2, "data": 2}]
+
+
+def test_one_connection_may_be_chosen(world: World) -> None:
+    chosen, other = world.client("ann"), world.client("ann")
+    channels = world.realtime.channels
+    assert channels.subscribe_user(world.scope, "ann", CHANNEL, SubscribeOptions(), client=chosen.connection) == 1
+    assert set(channels.presence(world.scope, CHANNEL)) == {chosen.connection}
+    assert world.sent.pushes(other.connection, "subscribe") == []
+
+
+def test_the_server_unsubscribes_and_says_so(world: World) -> None:
+    client, other = world.client("ann"), world.client("bob")
+    for one in (client, other):
+        world.subscribe(one, CHANNEL, cmd=7, join_leave=True)
+    assert world.realtime.channels.unsubscribe_user(world.scope, "ann", CHANNEL) == 1
+    assert world.realtime.channels.unsubscribe_user(world.scope, "ann", CHANNEL) == 0
+    (told,) = world.sent.pushes(client.connection, "unsubscribe")
+    assert told["code"] == 2000
+    world.publish(CHANNEL, 1)
+    assert world.sent.offsets(client.connection, CHANNEL) == []
+    assert [push["info"]["user"] for push in world.sent.pushes(other.connection, "leave")] == ["ann"]
+
+
+def test_a_client_may_subscribe_again_after_the_server_took_it_out(world: World) -> None:
+    client = world.client("ann")
+    world.subscribe(client, CHANNEL, cmd=7)
+    world.realtime.channels.unsubscribe_user(world.scope, "ann", CHANNEL)
+    assert world.subscribe(client, CHANNEL, cmd=8)
+    world.publish(CHANNEL, 1)
+    assert world.sent.offsets(client.connection, CHANNEL) == [1]
+
+
+def test_everybody_is_taken_out_at_once(world: World) -> None:
+    clients = [world.client(f"u{i}") for i in range(4)]
+    for client in clients:
+        world.subscribe(client, CHANNEL)
+    assert world.realtime.channels.unsubscribe_all(world.scope, CHANNEL) == 4
+    assert world.realtime.channels.presence(world.scope, CHANNEL) == {}
+    assert world.realtime.channels.unsubscribe_all(world.scope, "chat:nobody") == 0
+
+
+def test_active_channels_are_counted(world: World) -> None:
+    for user, names in (("ann", ["chat:a", "chat:b"]), ("bob", ["chat:a", "news:x"])):
+        client = world.client(user)
+        for cmd, name in enumerate(names, 2):
+            world.subscribe(client, name, cmd=cmd)
+    active = world.realtime.channels.active
+    assert active(world.scope, "chat:*") == {"chat:a": 2, "chat:b": 1}
+    assert active(world.scope)["news:x"] == 1
+
+
+def test_a_channel_of_several_lanes_is_emptied_too(world: World) -> None:
+    object.__setattr__(world.realtime.settings, "lane_size", 2)
+    clients = [world.client(f"u{i}") for i in range(5)]
+    for client in clients:
+        world.subscribe(client, CHANNEL)
+    assert world.realtime.channels.unsubscribe_all(world.scope, CHANNEL) == 5
+    world.realtime.delivery.wake(world.scope, CHANNEL, time.monotonic() + 5, 3)
+    assert world.realtime.channels.presence_stats(world.scope, CHANNEL)["num_clients"] == 0
