@@ -1,6 +1,7 @@
 """The stack with everything that can go wrong within reach: the gateway's faults, stored times, schedules on demand."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tests.support.stack import ALICE, Stack
 SEND_TIMEOUT_MS = 1_500
 # Where a connection's record has times (shared/auth/lua/connection.lua).
 _CONNECTED_AT, _LEASE_END = 5, 6
+_ABOUT_TO_END_MS = 60_000
 
 
 @dataclass
@@ -56,6 +58,25 @@ class FaultyStack:
         await asyncio.to_thread(self._age, seconds * 1000)
         self.clock.step(seconds)
         await asyncio.to_thread(self.threaded.tick)
+
+    async def grow_old(self, client: str, seconds: int) -> None:
+        """As if the client had been connected for so long, and its lease had followed; then sweep comes around."""
+        await asyncio.to_thread(self._grow_old, client, seconds * 1000)
+        await asyncio.to_thread(self.threaded.tick)
+
+    def _grow_old(self, client: str, age_ms: int) -> None:
+        now_ms = int(time.time() * 1000)
+        for leases in self.redis.scan_iter("{t:*}:leases"):
+            self.redis.zadd(leases, {client: now_ms + _ABOUT_TO_END_MS}, xx=True)
+        for shard in range(SHARDS):
+            for member in self.redis.zrange(f"{{sys}}:due:{shard}", 0, -1):
+                self.redis.zadd(f"{{sys}}:due:{shard}", {member: 2}, xx=True)
+        for user in self.redis.scan_iter("{t:*}:user:*"):
+            if record := self.redis.hget(user, f"c:{client}"):
+                parts = record.split("\n")
+                parts[_CONNECTED_AT] = str(now_ms - age_ms)
+                parts[_LEASE_END] = str(now_ms + _ABOUT_TO_END_MS)
+                self.redis.hset(user, f"c:{client}", "\n".join(parts))
 
     def _age(self, by_ms: int) -> None:
         zsets = [f"{{sys}}:due:{shard}" for shard in range(SHARDS)]

@@ -2,16 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.delivery.faulty import FaultyStack
 from tests.delivery.listener import Listener, listening
 from tests.sdk.running import RUN, skip_unless_installed
-from tests.sdk.scenarios import IDLE
-from tests.sdk.world import Worlds
+from tests.sdk.scenarios import IDLE, PLANNED_RECONNECT, Scenario
+from tests.sdk.world import World, Worlds
 from tests.support.stack import AMIR
 
 pytestmark = pytest.mark.anyio
@@ -31,19 +32,36 @@ def clear(faulty: FaultyStack) -> Iterator[None]:
     faulty.faults.clear()
 
 
-@pytest.mark.parametrize("sdk", list(RUN))
-async def test_an_idle_sdk_notices_nothing_of_an_hour(faulty: FaultyStack, sdk: str) -> None:
-    """API Gateway closes after ten idle minutes; the keep-alive is nothing that an SDK would show."""
+@asynccontextmanager
+async def an_sdk(faulty: FaultyStack, sdk: str, scenario: Scenario) -> AsyncIterator[tuple[World, str]]:
+    """Has subscribed; the world it is in and its connection.  At the end, it must have seen what the scenario says."""
     skip_unless_installed(sdk)
     world = Worlds(faulty.stack).make()
     with ThreadPoolExecutor(1) as pool:
-        running = asyncio.get_running_loop().run_in_executor(pool, RUN[sdk], IDLE.name, world)
-        while not (await faulty.api("presence", channel=world.channel))["presence"]:
+        running = asyncio.get_running_loop().run_in_executor(pool, RUN[sdk], scenario.name, world)
+        while not (present := (await faulty.api("presence", channel=world.channel))["presence"]):
             await asyncio.sleep(0.05)
+        (client,) = present
+        yield world, client
+        assert await running == scenario.expected, scenario.promise
+
+
+@pytest.mark.parametrize("sdk", list(RUN))
+async def test_an_idle_sdk_notices_nothing_of_an_hour(faulty: FaultyStack, sdk: str) -> None:
+    """API Gateway closes after ten idle minutes; the keep-alive is nothing that an SDK would show."""
+    async with an_sdk(faulty, sdk, IDLE) as (world, _):
         for _ in range(60):
             await faulty.let_pass(MINUTE_S)
         await faulty.publish(world.channel, "over")
-        assert await running == IDLE.expected
+
+
+@pytest.mark.parametrize("sdk", list(RUN))
+async def test_an_sdk_crosses_its_two_hours_without_losing_or_repeating_anything(faulty: FaultyStack, sdk: str) -> None:
+    async with an_sdk(faulty, sdk, PLANNED_RECONNECT) as (world, client):
+        await faulty.publish(world.channel, 1)
+        await faulty.grow_old(client, 2 * 3600 - 3 * MINUTE_S)
+        await faulty.publish(world.channel, 2)
+        await faulty.publish(world.channel, 3)
 
 
 async def test_ghosts_go_without_any_disconnect_event(faulty: FaultyStack, channel: str) -> None:
@@ -77,9 +95,8 @@ async def test_a_ghost_is_found_by_the_next_publication(faulty: FaultyStack, cha
         async with listening([ghost]) as running:
             running[0].cancel()
             ghost.break_off()
-        assert (await faulty.publish(channel, 1))["delivery"] == {
-            **{"delivered": 1, "gone": 1, "throttled": 0, "deferred": 0}
-        }
+        delivery = (await faulty.publish(channel, 1))["delivery"]
+        assert delivery == {"delivered": 1, "gone": 1, "throttled": 0, "deferred": 0}
         await settled(lambda: witness.left)
         assert witness.left == [ghost.client]
         assert (await counted(faulty, channel))["clients"] == 1
@@ -91,9 +108,8 @@ async def counted(faulty: FaultyStack, channel: str) -> dict[str, int]:
     return {"clients": stats["num_clients"], "connections": info["nodes"][0]["num_clients"]}
 
 
-async def settled(true: object) -> None:
+async def settled(true: Callable[[], object]) -> None:
     """The others hear of it through `deliver`."""
-    assert callable(true)
     async with asyncio.timeout(20):
         while not true():
             await asyncio.sleep(0.05)

@@ -247,6 +247,17 @@ const scenarios = {
     };
   },
 
+  // Asked to come back before the two hours are over, while others publish.
+  async planned_reconnect() {
+    const { client, seen } = await connect();
+    const { heard } = await subscribe(client);
+    await until(() => heard.data.length >= 3, 40000);
+    return {
+      codes: seen.connecting.slice(1), connected: seen.connected.length, disconnected: seen.disconnected,
+      heard: heard.data, recovered: again(heard, 'recovered'),
+    };
+  },
+
   async unsubscribe() {
     const { client, seen } = await connect();
     const { subscription, heard } = await subscribe(client);

@@ -115,9 +115,14 @@ SCENARIOS = (
     Scenario("session_channel", "a session's changes arrive in version order", {"versions": [2, 3, 4, 5]}),
 )
 
-# Not in the list: it takes somebody who lets an hour pass (tests/delivery/test_time.py).
+# Not in the list: they take somebody who lets hours pass (tests/delivery/test_time.py).
 IDLE = Scenario(
     "idle",
     "an idle client notices nothing",
     {"connecting": 1, "connected": 1, "disconnected": [], "errors": [], "subscribed": 1, "heard": ["over"]},
+)
+PLANNED_RECONNECT = Scenario(
+    "planned_reconnect",
+    "a client asked to come back before its two hours are over loses and repeats nothing",
+    {"codes": [3011], "connected": 2, "disconnected": [], "heard": [1, 2, 3], "recovered": [True]},
 )
