@@ -44,18 +44,6 @@ class ApiEmpty(BaseModel):
     """It was done; there is nothing to tell."""
 
 
-class ApiActive(BaseModel):
-    """How many connections are in a channel."""
-
-    num_clients: int
-
-
-class ApiChannels(BaseModel):
-    """Channels that somebody is in."""
-
-    channels: dict[str, ApiActive]
-
-
 class ApiDelivery(BaseModel):
     """How many connections got it by now; the deferred ones get it from the delivery queue."""
 
@@ -267,19 +255,6 @@ METHODS: Final[dict[str, Method]] = {
         {"pattern": "chat:*"},
         ApiChannels,
         {"channels": {"chat:lobby": {"num_clients": 2}}},
-    ),
-    "channels": Method(
-        "Channels that somebody is in",
-        ask.ListChannels,
-        {"pattern": "chat:*"},
-        ApiChannels,
-        {"channels": {"chat:lobby": {"num_clients": 2}}},
-    ),
-    "subscribe": Method(
-        "Have a user's connections hear a channel", ask.Subscribe, {"user": _ANN, **_LOBBY}, ApiEmpty, {}
-    ),
-    "unsubscribe": Method(
-        "Take a user's connections out of a channel", ask.Unsubscribe, {"user": _ANN, **_LOBBY}, ApiEmpty, {}
     ),
     "disconnect": Method(
         "Close a user's connections",
