@@ -56,8 +56,8 @@ HEADERS: Final[Json] = {
     },
     "Retry-After": {
         "description": "Seconds to wait.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-        "example": "1",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 1,
     },
     "WWW-Authenticate": {
         "description": "The challenge; `invalid_token` for a credential that is no good.",

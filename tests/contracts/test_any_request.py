@@ -187,3 +187,19 @@ def test_without_a_credential_every_operation_is_a_401(stack: Stack, http: reque
         assert response.headers["content-type"] == "application/problem+json"
         assert response.headers["www-authenticate"]
         assert json.loads(response.text)["code"] in ("unauthorized", "invalid-token", "invalid-api-key")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_another_tenant_cannot_be_chosen(
+    stack: Stack, tenants: tuple[Tenant, Tenant], http: requests.Session, operation: str
+) -> None:
+    acme, globex = tenants
+    method, path = operation.split()
+    path = path.format(session_id=globex.sessions[0], file_id=globex.files[0], number=1, connection=globex.connection)
+    url, token = stack.http + path, {"authorization": f"Bearer {acme.token}"}
+    for headers, query in (({"x-tenant-id": "globex"}, {}), ({}, {"tenant": "globex"})):
+        response = http.request(method, url, headers={**token, **headers}, params=query, json={})
+        if path.startswith("/api/"):
+            assert (response.status_code, response.json()["error"]["code"]) == (200, 103)
+        else:
+            assert (response.status_code, response.json()["code"]) == (403, "no-tenant")
