@@ -15,6 +15,7 @@ _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][
 _PADDED: Final = re.compile(r"[+-]?0[0-9]").match
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _DATETIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*").fullmatch
+_TYPED_STARTS: Final = frozenset("0123456789+-.tTfF")
 # Beyond this JavaScript's numbers lose digits.
 _EXACT: Final = 2**53
 
@@ -59,6 +60,34 @@ _TESTS: Final[dict[str, Callable[[str], bool]]] = {
 _WIDER: Final = {"integer": "float", "date": "datetime"}
 
 
+class Words(str):
+    """Text of a typed cell that looks like a number, a date or a boolean, and is none."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash((Words, str(self)))
+
+
+def as_words(text: str) -> str:
+    """The text of a cell that is declared to be text."""
+    may_be_typed = text[:1] in _TYPED_STARTS or text[:1].isspace()
+    return Words(text) if may_be_typed and type_of(text.strip()) != "string" else text
+
+
+def type_of(text: str) -> str:
+    """The narrowest type that one value, stripped, can have."""
+    return next((name for name, test in _TESTS.items() if test(text)), "string")
+
+
+def is_number(text: str) -> bool:
+    """Whether it is one, as a column of numbers holds them."""
+    return _is_float(text)
+
+
 class Column:
     """Fed with every value of a column as it stands in the file; knows the column's type at the end."""
 
@@ -83,14 +112,16 @@ class Column:
         if stripped in _GAPS:
             self._marks.add(stripped)
             return
-        if self._type != "string":
+        if isinstance(text, Words):
+            self._type = "string"
+        elif self._type != "string":
             self._narrow(stripped)
         if len(self._examples) < limits.EXAMPLES and text not in self._examples:
             self._examples.append(text)
 
     def _narrow(self, text: str) -> None:
         if not self._type:
-            self._type = next((name for name, test in _TESTS.items() if test(text)), "string")
+            self._type = type_of(text)
         elif not _TESTS[self._type](text):
             wider = _WIDER.get(self._type)
             self._type = wider if wider and _TESTS[wider](text) else "string"

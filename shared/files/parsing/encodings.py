@@ -2,7 +2,10 @@
 
 import codecs
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
+
+from shared.files.parsing.limits import OverLimit
+from shared.files.parsing.source import Source
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -26,22 +29,24 @@ class Encoding:
         return "utf-8" if self.codec == "utf-8-sig" else self.codec
 
 
+UTF_8: Final = Encoding("utf-8")
+
+
 def has_text_bom(head: bytes) -> bool:
     """Whether a byte order mark says that this is text."""
     return any(head.startswith(bom) for bom, _ in _BOMS)
 
 
-def encoding_of(path: Path, declared: str) -> Encoding:
+def encoding_of(source: Source, declared: str) -> Encoding:
     """`declared` is a charset name, maybe unknown or wrong, or empty."""
-    with path.open("rb") as file:
-        head = file.read(4)
+    head = source.head(4)
     for bom, codec in _BOMS:
         if head.startswith(bom):
             return Encoding(codec)
     for codec in filter(None, ("utf-8", _known(declared))):
-        if _decodes(path, codec):
+        if _decodes(source, codec):
             return Encoding(codec)
-    return Encoding("cp1252" if _decodes(path, "cp1252") else "latin-1", guessed=True)
+    return Encoding("cp1252" if _decodes(source, "cp1252") else "latin-1", guessed=True)
 
 
 def charset_in(content_type: str) -> str:
@@ -62,13 +67,16 @@ def _known(charset: str) -> str:
     return info.name if getattr(info, "_is_text_encoding", True) else ""
 
 
-def _decodes(path: Path, codec: str) -> bool:
+def _decodes(source: Source, codec: str) -> bool:
     decoder = codecs.getincrementaldecoder(codec)()
     try:
-        with path.open("rb") as file:
+        with source.open() as file:
             while chunk := file.read(_CHUNK):
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeError:
         return False
+    except OverLimit:
+        # Its reader will meet the limit as well.
+        return True
     return True

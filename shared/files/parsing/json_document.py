@@ -2,30 +2,34 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, Protocol
+from functools import partial
+from typing import IO, Any
 
 import ijson  # type: ignore[import-untyped]
 
 from shared.files.parsing.encodings import Encoding
 from shared.files.parsing.fields import Rows
+from shared.files.parsing.json_depth import Readable, refuse_deep
 from shared.files.parsing.limits import Malformed, OverLimit, Stopwatch
 from shared.files.parsing.result import Found
+from shared.files.parsing.sniffed import Sniffed
+from shared.files.parsing.source import Source
 
 _ITEMS_BETWEEN_LOOKS = 1_000
 
 
-class _Readable(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-def read_json(path: Path, encoding: Encoding, stopwatch: Stopwatch) -> Found:
+def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     """The document; Malformed when it is not JSON to its end."""
+    source, encoding = sniffed.source, sniffed.encoding
     found = Found("json", encoding.label)
     rows = Rows(found)
-    with _utf8(path, encoding) as stream:
+    try:
+        refuse_deep(partial(_utf8, source, encoding), stopwatch)
+    except (ijson.JSONError, UnicodeError) as error:
+        raise Malformed(f"not valid JSON: {_first_line(error)}") from error
+    with _utf8(source, encoding) as stream:
         is_array = _first_character(stream) == b"["
-    with _utf8(path, encoding) as stream:
+    with _utf8(source, encoding) as stream:
         try:
             for item in _items(stream, is_array):
                 rows.take(item)
@@ -41,18 +45,18 @@ def read_json(path: Path, encoding: Encoding, stopwatch: Stopwatch) -> Found:
     return found
 
 
-def _items(stream: _Readable, is_array: bool) -> Iterator[Any]:
+def _items(stream: Readable, is_array: bool) -> Iterator[Any]:
     items: Iterator[Any] = ijson.items(stream, "item" if is_array else "", use_float=True)
     return items
 
 
 @contextmanager
-def _utf8(path: Path, encoding: Encoding) -> Iterator[_Readable]:
+def _utf8(source: Source, encoding: Encoding) -> Iterator[Readable]:
     if encoding.codec == "utf-8":
-        with path.open("rb") as file:
+        with source.open() as file:
             yield file
     else:
-        with path.open(encoding=encoding.codec, newline="") as text:
+        with source.open_text(encoding.codec, newline="") as text:
             yield _Transcoded(text)
 
 
@@ -64,7 +68,7 @@ class _Transcoded:
         return self._text.read(size).encode("utf-8", "surrogatepass")
 
 
-def _first_character(stream: _Readable) -> bytes:
+def _first_character(stream: Readable) -> bytes:
     while chunk := stream.read(1 << 16):
         stripped = chunk.lstrip()
         if stripped:

@@ -1,36 +1,36 @@
 """NDJSON: one JSON value a line; bad lines are counted and skipped."""
 
-import json
-from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO
 
 from shared.files.parsing import limits
-from shared.files.parsing.encodings import Encoding
 from shared.files.parsing.fields import Rows
+from shared.files.parsing.json_line import BAD, decoded
 from shared.files.parsing.limits import Malformed, OverLimit, Stopwatch
 from shared.files.parsing.result import Found
+from shared.files.parsing.sniffed import Sniffed
 
 _LINES_BETWEEN_LOOKS = 1_000
 
 
-def read_ndjson(path: Path, encoding: Encoding, stopwatch: Stopwatch) -> Found:
+def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     """The rows; Malformed when more lines are bad than good."""
+    encoding = sniffed.encoding
     found = Found("json", encoding.label)
-    rows, bad, number = Rows(found), [], 0
+    rows, number, bad, first_bad = Rows(found), 0, 0, 0
     try:
-        with path.open(encoding=encoding.codec, errors="replace") as file:
+        with sniffed.source.open_text(encoding.codec, "replace") as file:
             while line := _next_line(file):
                 number += 1
                 if not line.isspace() and not _take(rows, line):
-                    bad.append(number)
+                    bad, first_bad = bad + 1, first_bad or number
                 if number % _LINES_BETWEEN_LOOKS == 0:
                     stopwatch.check()
     except OverLimit as limit:
         found.limited = str(limit)
-    if len(bad) > rows.count:
-        raise Malformed(f"{len(bad)} of {number} lines are not JSON, first line {bad[0]}")
+    if bad > rows.count:
+        raise Malformed(f"{bad} of {number} lines are not JSON, first line {first_bad}")
     if bad:
-        found.warn(f"lines that are not JSON were skipped: {len(bad)}, first line {bad[0]}")
+        found.warn(f"lines that are not JSON were skipped: {bad}, first line {first_bad}")
     rows.tell()
     return found
 
@@ -44,28 +44,7 @@ def _next_line(file: IO[str]) -> str:
 
 def _take(rows: Rows, line: str) -> bool:
     value = decoded(line)
-    if value is _BAD:
+    if value is BAD:
         return False
     rows.take(value)
     return True
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-_BAD: Any = object()
-
-
-def decoded(line: str) -> Any:
-    """The line's value; a private mark (see `is_value`) when it is not JSON."""
-    try:
-        return _DECODER.decode(line)
-    except (ValueError, RecursionError):
-        return _BAD
-
-
-def is_value(line: str) -> bool:
-    """Whether the line is an object or an array of JSON, whole."""
-    return isinstance(decoded(line), (dict, list))

@@ -1,23 +1,22 @@
 """Plain text and Markdown: its beginning, and how many lines it has."""
 
-from pathlib import Path
-
 from shared.files.parsing import limits
-from shared.files.parsing.encodings import Encoding
 from shared.files.parsing.limits import OverLimit, Stopwatch
 from shared.files.parsing.result import Found
+from shared.files.parsing.sniffed import Sniffed
 
 _CHUNK = 1 << 20
 
 
-def read_text(path: Path, encoding: Encoding, stopwatch: Stopwatch) -> Found:
+def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     """The text; `row_count` is the number of its lines."""
+    encoding = sniffed.encoding
     found = Found("text", encoding.label)
     if encoding.guessed:
         found.warn(f"the encoding is not UTF-8 and was guessed: {encoding.codec}")
     kept, lines, last = "", 0, "\n"
     try:
-        with path.open(encoding=encoding.codec, errors="replace") as file:
+        with sniffed.source.open_text(encoding.codec, "replace") as file:
             while chunk := file.read(_CHUNK):
                 kept += chunk[: max(0, limits.TEXT_CHARACTERS + 1 - len(kept))]
                 lines, last = lines + chunk.count("\n"), chunk[-1]

@@ -22,6 +22,8 @@ class Found:
     pages: int | None = None
     warnings: list[str] = field(default_factory=list)
     limited: str = ""
+    formula_like_cells: int = 0
+    sheets: list[dict[str, Any]] | None = None
 
     def warn(self, message: str) -> None:
         if len(self.warnings) < limits.WARNINGS:
@@ -29,21 +31,27 @@ class Found:
 
 
 def rendered(found: Found) -> bytes:
-    """The result as JSON of at most RESULT_BYTES: preview rows, then text and examples give way."""
+    """The result as JSON of at most RESULT_BYTES: previews, then text, examples and other sheets' columns give way."""
     document = _document(found)
     encoded = _encoded(document)
     if len(encoded) <= limits.RESULT_BYTES:
         return encoded
     document["warnings"].append("the preview was shortened to fit")
-    while len(encoded) > limits.RESULT_BYTES and (document["preview"] or document.get("text")):
+    _without_overviews(document, ("preview",))
+    while len(encoded := _encoded(document)) > limits.RESULT_BYTES and (document["preview"] or document.get("text")):
         document["preview"] = document["preview"][: len(document["preview"]) // 2]
         if "text" in document:
             document["text"] = document["text"][: len(document["text"]) // 2]
-        encoded = _encoded(document)
     if len(encoded) > limits.RESULT_BYTES:
+        _without_overviews(document, ("schema", "warnings"))
         document["schema"] = [{**column, "examples": []} for column in document["schema"]]
         encoded = _encoded(document)
     return encoded
+
+
+def _without_overviews(document: dict[str, Any], members: tuple[str, ...]) -> None:
+    if "sheets" in document:
+        document["sheets"] = [{**sheet, **{member: [] for member in members}} for sheet in document["sheets"]]
 
 
 def _document(found: Found) -> dict[str, Any]:
@@ -55,7 +63,13 @@ def _document(found: Found) -> dict[str, Any]:
         "encoding": found.encoding,
         "warnings": list(found.warnings),
     }
-    optional = {"text": found.text, "pages": found.pages, "limited": found.limited or None}
+    optional = {
+        "text": found.text,
+        "pages": found.pages,
+        "sheets": found.sheets,
+        "formula_like_cells": found.formula_like_cells or None,
+        "limited": found.limited or None,
+    }
     return {**document, **{name: value for name, value in optional.items() if value is not None}}
 
 

@@ -1,4 +1,4 @@
-"""Writes content to a file and parses it in the sandbox, as the parse function does."""
+"""Writes content to a file and parses it, where it matters in the sandbox as the parse function does."""
 
 import json
 from dataclasses import dataclass
@@ -7,25 +7,35 @@ from typing import Any
 
 import pytest
 
+from shared.files.parsing.child import outcome_of
+from shared.files.parsing.limits import Stopwatch
 from shared.files.parsing.sandbox import Outcome, parse
+from shared.files.parsing.sniffed import Declared
 
 
 @dataclass
 class Reader:
-    """`read` gives the outcome, `result` insists on one that is ready."""
+    """`read` gives the outcome, `result` insists on one that is ready, both of this process; `sandboxed` of a child."""
 
     folder: Path
 
-    def read(self, content: bytes, name: str = "data", content_type: str = "", **limits: int) -> Outcome:
-        path = self.folder / "content"
-        path.write_bytes(content)
-        return parse(path, content_type, name, **limits)
+    def read(self, content: bytes, name: str = "data", content_type: str = "") -> Outcome:
+        declared = Declared(content_type, Path(name).suffix.lower())
+        return Outcome(*outcome_of(self.written(content), declared, Stopwatch(60)))
+
+    def sandboxed(self, content: bytes, name: str = "data", content_type: str = "", **limits: int) -> Outcome:
+        return parse(self.written(content), content_type, name, **limits)
 
     def result(self, content: bytes, name: str = "data", content_type: str = "") -> dict[str, Any]:
         outcome = self.read(content, name, content_type)
         assert outcome.status == "ready", outcome
         found: dict[str, Any] = json.loads(outcome.result)
         return found
+
+    def written(self, content: bytes) -> Path:
+        path = self.folder / "content"
+        path.write_bytes(content)
+        return path
 
 
 def types(result: dict[str, Any]) -> dict[str, str]:

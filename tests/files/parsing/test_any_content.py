@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.files.parsing import limits
 from shared.files.parsing.child import outcome_of
-from shared.files.parsing.sniff import Declared
+from shared.files.parsing.sniffed import Declared
 
 SUFFIXES = st.sampled_from(["", ".csv", ".tsv", ".json", ".ndjson", ".md", ".txt", ".xlsx"])
 TYPES = st.sampled_from(

@@ -132,3 +132,16 @@ def test_a_result_never_exceeds_a_mebibyte(reader: Reader) -> None:
     assert outcome.status == "ready"
     assert 100_000 < len(outcome.result) <= 1 << 20
     assert "the preview was shortened to fit" in json.loads(outcome.result)["warnings"]
+
+
+def test_cells_that_a_spreadsheet_would_run_are_told_and_kept(reader: Reader) -> None:
+    rows = b"n,what\n-5,=1+1\n+6,@SUM(A1)\n7,-\n8,-2+3\n9,=1+1\n"
+    result = reader.result(rows, "x.csv")
+    assert result["formula_like_cells"] == 4
+    assert result["warnings"] == ["4 cells begin like a formula (= + - @), first row 1"]
+    assert [row["what"] for row in result["preview"]] == ["=1+1", "@SUM(A1)", "-", "-2+3", "=1+1"]
+
+
+def test_half_of_a_character_is_replaced_and_not_fatal(reader: Reader) -> None:
+    result = reader.result("n,name\n1,Åsa\n2,Ö\n".encode("utf-16")[:-1], "x.csv")
+    assert result["preview"] == [{"n": 1, "name": "Åsa"}, {"n": 2, "name": "Ö\ufffd"}]

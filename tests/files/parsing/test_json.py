@@ -54,10 +54,15 @@ def test_what_only_begins_like_json_is_text(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("content", [b"[" * 200_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000])
-def test_deep_nesting_ends_in_limited(reader: Reader, content: bytes) -> None:
-    outcome = reader.read(content, "x.json")
-    assert outcome.status in ("limited", "failed")
-    assert outcome.result == b""
+def test_deep_nesting_is_refused_before_it_costs_memory(reader: Reader, content: bytes) -> None:
+    outcome = reader.sandboxed(content, "x.json")
+    assert (outcome.status, outcome.detail) == ("limited", "the content is nested deeper than 256 levels")
+    assert outcome.peak_bytes < 64 << 20
+
+
+def test_brackets_in_texts_are_no_nesting(reader: Reader) -> None:
+    rows = [{"a": "[" * 300}, {"a": "]{" * 200}]
+    assert reader.result(json.dumps(rows).encode())["preview"] == rows
 
 
 def test_nested_values_are_cut_in_the_preview(reader: Reader) -> None:

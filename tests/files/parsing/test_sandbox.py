@@ -17,10 +17,10 @@ from tests.files.parsing.conftest import Reader
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "PDF"),
-        (b"PK\x03\x04" + bytes(30), "Office"),
-        (b"PAR1" + bytes(30), "Parquet"),
-        (b"\x1f\x8b\x08" + bytes(30), "gzip"),
+        (b"PK\x05\x06" + bytes(18), "ZIP"),
+        (b"SQLite format 3\x00" + bytes(84), "SQLite"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(9), "PNG"),
+        (bytes(1 << 20), "binary"),
         (b"\x00\x01\x02" * 100, "binary"),
         (b"\x00\x00\x00\x18ftypmp42", "video"),
     ],
@@ -74,12 +74,12 @@ def test_a_real_table_of_a_wheel_is_read(reader: Reader) -> None:
 
 def test_too_much_memory_ends_in_limited(reader: Reader) -> None:
     content = b'{"a": [' + b"1.5," * 3_000_000 + b"1]}"
-    outcome = reader.read(content, "x.json", memory_bytes=96 << 20)
+    outcome = reader.sandboxed(content, "x.json", memory_bytes=96 << 20)
     assert outcome.status in ("limited", "failed")
 
 
 def test_too_much_time_gives_what_was_read(reader: Reader) -> None:
-    outcome = reader.read(b"a,b\n" + b"1,2\n" * 4_000_000, "x.csv", seconds=1)
+    outcome = reader.sandboxed(b"a,b\n" + b"1,2\n" * 4_000_000, "x.csv", seconds=1)
     assert outcome.status == "limited"
     assert "took longer" in outcome.detail
     if outcome.result:
@@ -88,11 +88,11 @@ def test_too_much_time_gives_what_was_read(reader: Reader) -> None:
 
 def test_a_reader_that_does_not_look_at_the_clock_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     (reader.folder / "endless.py").write_text(
-        "from shared.files.parsing import child\nchild._limit_myself(1 << 30, 1)\nwhile True: pass\n"
+        "from shared.files.parsing import child\nchild.limit_myself(1 << 30, 1)\nwhile True: pass\n"
     )
     monkeypatch.setattr(child, "__name__", "endless")
     monkeypatch.syspath_prepend(str(reader.folder))
-    outcome = reader.read(b"x", seconds=1)
+    outcome = reader.sandboxed(b"x", seconds=1)
     assert (outcome.status, outcome.detail) == ("limited", "parsing took longer than 1 seconds")
 
 
@@ -102,7 +102,7 @@ def test_the_child_sees_no_credentials_and_writes_no_files(reader: Reader, monke
     spy.write_text(
         "import os\n"
         "from shared.files.parsing import child\n"
-        "child._limit_myself(1 << 30, 10)\n"
+        "child.limit_myself(1 << 30, 10)\n"
         "names = sorted(os.environ)\n"
         "try:\n"
         "    open('written', 'w').write('x' * 10)\n"
@@ -114,7 +114,7 @@ def test_the_child_sees_no_credentials_and_writes_no_files(reader: Reader, monke
     )
     monkeypatch.setattr(child, "__name__", "spy")
     monkeypatch.syspath_prepend(str(reader.folder))
-    seen = reader.read(b"").result.decode()
+    seen = reader.sandboxed(b"").result.decode()
     assert "AWS" not in seen
     assert "hidden" not in seen
     assert seen.strip().endswith("0")
@@ -125,7 +125,7 @@ def test_a_crash_of_the_child_is_the_files_failure(reader: Reader, monkeypatch: 
     (reader.folder / "crash.py").write_text("import os\nos.abort()\n")
     monkeypatch.setattr(child, "__name__", "crash")
     monkeypatch.syspath_prepend(str(reader.folder))
-    outcome = reader.read(b"x")
+    outcome = reader.sandboxed(b"x")
     assert (outcome.status, outcome.detail) == ("failed", "the parser was ended by the content (signal 6)")
 
 
