@@ -160,7 +160,8 @@ async def listening(listeners: Sequence[Listener]) -> AsyncIterator[list[asyncio
     """All of them subscribed; their tasks."""
     running = [asyncio.create_task(listener.run()) for listener in listeners]
     try:
-        await asyncio.wait_for(asyncio.gather(*(listener.subscribed.wait() for listener in listeners)), 60)
+        patience = 60 + len(listeners) / 20
+        await asyncio.wait_for(asyncio.gather(*(listener.subscribed.wait() for listener in listeners)), patience)
         yield running
     finally:
         for task in running:

@@ -8,6 +8,10 @@ import pytest
 
 from tests.delivery.faulty import FaultyStack
 from tests.delivery.listener import Listener, arrived, listening
+from tests.delivery.sdks import an_sdk
+from tests.sdk.running import RUN, skip_unless_installed
+from tests.sdk.scenarios import LISTEN_TO_THE_END, SCENARIOS
+from tests.sdk.world import Worlds
 from tests.support.stack import AMIR
 
 pytestmark = pytest.mark.anyio
@@ -140,18 +144,12 @@ async def test_all_faults_at_once_break_no_promise(faulty: FaultyStack, channel:
     """Fewer publications than the history holds, so that everything can be recovered."""
     everybody = listeners(faulty, channel, 30)
     async with listening(everybody):
-        faulty.fail(share=0.02, status=500)
-        faulty.fail(share=0.02, status=502, effect=True)
-        faulty.fail(share=0.10, status=429)
-        faulty.fail(share=0.05, delay=0.2)
-        faulty.fail(share=0.01, hang=True)
-        faulty.fail(share=0.01, hang=True, effect=True)
-        faulty.fail(share=0.30, status=500, methods=frozenset({"DELETE"}))
-        for value in range(0, 60, 3):
+        everything_at_once(faulty)
+        for value in range(0, 45, 3):
             await asyncio.gather(*(faulty.publish(channel, value + i) for i in range(3)))
         faulty.faults.clear()
         top = (await faulty.publish(channel, "end"))["offset"]
-        assert top == 61
+        assert top == 46
         await saw_exactly(everybody, top, within_s=40)
 
 
@@ -169,3 +167,33 @@ async def test_frames_that_overtake_each_other_end_as_the_last_one_says(faulty: 
         present = [one.client in (await faulty.api("presence", channel=name))["presence"] for name in names]
         assert present == [i % 2 == 0 for i in range(12)]
         assert not running[0].done()
+
+
+def everything_at_once(faulty: FaultyStack) -> None:
+    faulty.fail(share=0.05, status=500)
+    faulty.fail(share=0.05, status=502, effect=True)
+    faulty.fail(share=0.10, status=429)
+    faulty.fail(share=0.05, delay=0.2)
+    faulty.fail(share=0.02, hang=True)
+    faulty.fail(share=0.02, hang=True, effect=True)
+    faulty.fail(share=0.30, status=500, methods=frozenset({"DELETE"}))
+    faulty.faults.message_jitter = 0.05
+
+
+@pytest.mark.parametrize("sdk", list(RUN))
+async def test_an_sdk_hears_all_once_through_all_faults(faulty: FaultyStack, sdk: str) -> None:
+    async with an_sdk(faulty, sdk, LISTEN_TO_THE_END) as (world, _):
+        everything_at_once(faulty)
+        for value in range(25):
+            await faulty.publish(world.channel, value)
+        faulty.faults.clear()
+        await faulty.publish(world.channel, "end")
+
+
+@pytest.mark.parametrize("scenario", ["strict_mode", "flapping", "many_channels"])
+@pytest.mark.parametrize("sdk", list(RUN))
+async def test_an_sdk_does_not_mind_that_its_frames_race(faulty: FaultyStack, sdk: str, scenario: str) -> None:
+    skip_unless_installed(sdk)
+    faulty.faults.message_jitter = 0.15
+    (expected,) = (one.expected for one in SCENARIOS if one.name == scenario)
+    assert await asyncio.to_thread(RUN[sdk], scenario, Worlds(faulty.stack).make()) == expected

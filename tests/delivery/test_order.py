@@ -134,6 +134,23 @@ async def test_all_see_all_in_offset_order(stack: Stack, tokens: list[str], meas
     )
 
 
+async def test_a_storm_of_reconnects_loses_nothing(stack: Stack, tokens: list[str], measured: Measured) -> None:
+    """Every client is cut off at the same moment, in the middle of traffic, and comes back at once."""
+    async with traffic(stack, tokens) as load:
+        publishing = asyncio.create_task(load.publish_by_backend(0, values=60, pause_s=0.05))
+        await asyncio.sleep(0.5)
+        for one in load.members:
+            one.break_off()
+        began = time.monotonic()
+        await publishing
+        top = await load.publish([-1, 0])
+        await arrived(load.members, top, 30)
+        check(load, top)
+        assert min(one.sockets for one in load.members) >= 2
+        assert sum(one.duplicates for one in load.members) == 0
+    measured(f"{len(load.members)} clients cut off at once: all back without a loss, {time.monotonic() - began:.1f} s")
+
+
 class Killer:
     """`kill -9` to all workers of a function, a random moment after some of the publications were sent to it."""
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.delivery.faulty import FaultyStack
 from tests.delivery.listener import Listener, listening
-from tests.sdk.running import RUN, skip_unless_installed
-from tests.sdk.scenarios import IDLE, PLANNED_RECONNECT, Scenario
-from tests.sdk.world import World, Worlds
+from tests.delivery.sdks import an_sdk
+from tests.sdk.running import RUN
+from tests.sdk.scenarios import IDLE, PLANNED_RECONNECT
 from tests.support.stack import AMIR
 
 pytestmark = pytest.mark.anyio
@@ -30,20 +28,6 @@ def channel() -> str:
 def clear(faulty: FaultyStack) -> Iterator[None]:
     yield
     faulty.faults.clear()
-
-
-@asynccontextmanager
-async def an_sdk(faulty: FaultyStack, sdk: str, scenario: Scenario) -> AsyncIterator[tuple[World, str]]:
-    """Has subscribed; the world it is in and its connection.  At the end, it must have seen what the scenario says."""
-    skip_unless_installed(sdk)
-    world = Worlds(faulty.stack).make()
-    with ThreadPoolExecutor(1) as pool:
-        running = asyncio.get_running_loop().run_in_executor(pool, RUN[sdk], scenario.name, world)
-        while not (present := (await faulty.api("presence", channel=world.channel))["presence"]):
-            await asyncio.sleep(0.05)
-        (client,) = present
-        yield world, client
-        assert await running == scenario.expected, scenario.promise
 
 
 @pytest.mark.parametrize("sdk", list(RUN))

@@ -247,6 +247,14 @@ const scenarios = {
     };
   },
 
+  // Whatever happens to the connection.
+  async listen_to_the_end() {
+    const { client, seen } = await connect();
+    const { heard } = await subscribe(client);
+    await until(() => heard.data.includes('end'), 60000);
+    return { heard: heard.data, offsets: heard.offsets, disconnected: seen.disconnected };
+  },
+
   // Asked to come back before the two hours are over, while others publish.
   async planned_reconnect() {
     const { client, seen } = await connect();

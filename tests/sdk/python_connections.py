@@ -108,6 +108,14 @@ async def idle(session: Session) -> Any:
     }
 
 
+async def listen_to_the_end(session: Session) -> Any:
+    """Whatever happens to the connection."""
+    events = Seen()
+    _, heard = await session.subscribe(await session.connect(events))
+    await until(lambda: "end" in heard.data, within_s=60)
+    return {"heard": heard.data, "offsets": heard.offsets, "disconnected": events.disconnected}
+
+
 async def planned_reconnect(session: Session) -> Any:
     """Asked to come back before the two hours are over, while others publish."""
     events = Seen()

@@ -115,7 +115,7 @@ SCENARIOS = (
     Scenario("session_channel", "a session's changes arrive in version order", {"versions": [2, 3, 4, 5]}),
 )
 
-# Not in the list: they take somebody who lets hours pass (tests/delivery/test_time.py).
+# Not in the list: they take somebody who lets hours pass and breaks things (tests/delivery).
 IDLE = Scenario(
     "idle",
     "an idle client notices nothing",
@@ -125,4 +125,9 @@ PLANNED_RECONNECT = Scenario(
     "planned_reconnect",
     "a client asked to come back before its two hours are over loses and repeats nothing",
     {"codes": [3011], "connected": 2, "disconnected": [], "heard": [1, 2, 3], "recovered": [True]},
+)
+LISTEN_TO_THE_END = Scenario(
+    "listen_to_the_end",
+    "a client hears each publication once, in order, through every fault of the gateway",
+    {"heard": [*range(25), "end"], "offsets": list(range(1, 27)), "disconnected": []},
 )
