@@ -30,6 +30,15 @@ from shared.realtime.protocol import (
     Command,
     Connect,
     History,
+    Ping,
+    Presence,
+    PresenceStats,
+    Publish,
+    Refresh,
+    Rpc,
+    SubRefresh,
+    Subscribe,
+    Unsubscribe,
     client_info,
     publication,
     publication_body,
@@ -44,6 +53,7 @@ _OVERTAKING_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.02
 
 MayRead = Callable[[Identity, str], bool]
+_Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -89,10 +99,11 @@ class Commands:
             self._connections.disconnect(socket)
 
     def _run_connected(self, socket: Socket, command: Command, until: float) -> str | None:
-        run: Callable[[Socket, Command], str | None] = getattr(self, f"_{command.method}")
+        run: Callable[[Socket, int, Any], _Result | None] = getattr(self, f"_{command.method}")
         while True:
             try:
-                return run(socket, command)
+                result = run(socket, command.id, getattr(command, command.method))
+                return None if result is None else reply(command.id, command.method, result)
             except NotConnectedYet:
                 if time.monotonic() > until:
                     raise
@@ -129,17 +140,15 @@ class Commands:
         except LimitReached:
             raise CONNECTION_LIMIT from None
 
-    def _subscribe(self, socket: Socket, command: Command) -> str | None:
-        assert command.subscribe is not None  # noqa: S101
-        asked = command.subscribe
+    def _subscribe(self, socket: Socket, cmd: int, asked: Subscribe) -> _Result | None:
         options = _options(asked.channel)
         if not options.allow_subscribe_for_client:
             raise PermissionDenied("only the server subscribes to this channel")
         if options.subscription_token:
             raise NotAvailable("subscription tokens are not set up for this tenant")
         self._check_readable(socket, asked.channel)
-        if not self._connections.subscribe(socket, asked.channel, command.id, asked, ""):
-            return reply(command.id, "subscribe", {})
+        if not self._connections.subscribe(socket, asked.channel, cmd, asked, ""):
+            return {}
         return None
 
     def _check_readable(self, socket: Socket, channel: str) -> None:
@@ -151,16 +160,13 @@ class Commands:
             if may_read is None or not may_read(self._connections.identity(socket), thing):
                 raise PermissionDenied("no such thing, or not yours to read")
 
-    def _unsubscribe(self, socket: Socket, command: Command) -> str:
-        assert command.unsubscribe is not None  # noqa: S101
-        channel = check_name(command.unsubscribe.channel)
+    def _unsubscribe(self, socket: Socket, cmd: int, asked: Unsubscribe) -> _Result:
+        channel = check_name(asked.channel)
         if channel != personal_channel(socket.user):
-            self._connections.unsubscribe(socket, channel, command.id)
-        return reply(command.id, "unsubscribe", {})
+            self._connections.unsubscribe(socket, channel, cmd)
+        return {}
 
-    def _publish(self, socket: Socket, command: Command) -> str:
-        assert command.publish is not None  # noqa: S101
-        asked = command.publish
+    def _publish(self, socket: Socket, cmd: int, asked: Publish) -> _Result:
         if not _options(asked.channel).allow_publish_for_subscriber:
             raise PermissionDenied("only the server publishes to this channel")
         data = bytes(asked.data)
@@ -168,26 +174,22 @@ class Commands:
             raise TooLarge(f"a publication's data is at most {MAX_PUBLICATION_BYTES} bytes over WebSocket")
         body = publication_body(data, client_info(socket.user, socket.connection))
         self._connections.publish(socket, asked.channel, body)
-        return reply(command.id, "publish", {})
+        return {}
 
-    def _presence(self, socket: Socket, command: Command) -> str:
-        assert command.presence is not None  # noqa: S101
-        channel = _allowed_presence(command.presence.channel)
+    def _presence(self, socket: Socket, cmd: int, asked: Presence) -> _Result:
+        channel = _allowed_presence(asked.channel)
         members = self._channels.presence(socket.scope, channel, on_behalf=socket)
-        return reply(command.id, "presence", {"presence": members})
+        return {"presence": members}
 
-    def _presence_stats(self, socket: Socket, command: Command) -> str:
-        assert command.presence_stats is not None  # noqa: S101
-        channel = _allowed_presence(command.presence_stats.channel)
+    def _presence_stats(self, socket: Socket, cmd: int, asked: PresenceStats) -> _Result:
+        channel = _allowed_presence(asked.channel)
         stats = self._channels.presence_stats(socket.scope, channel, on_behalf=socket)
-        return reply(command.id, "presence_stats", stats)
+        return stats
 
-    def _history(self, socket: Socket, command: Command) -> str:
-        assert command.history is not None  # noqa: S101
-        asked = command.history
+    def _history(self, socket: Socket, cmd: int, asked: History) -> _Result:
         if not _options(asked.channel).allow_history_for_subscriber:
             raise PermissionDenied("history is not for clients here")
-        return reply(command.id, "history", self._past(socket, asked))
+        return self._past(socket, asked)
 
     def _past(self, socket: Socket, asked: History) -> dict[str, Any]:
         found = self._channels.history(
@@ -206,25 +208,23 @@ class Commands:
             shown.append(msgspec.Raw(publication(offset, body).encode()))
         return {"publications": shown, "epoch": found.epoch, "offset": found.offset}
 
-    def _ping(self, socket: Socket, command: Command) -> str:
-        return reply(command.id, "ping", {})
+    def _ping(self, socket: Socket, cmd: int, asked: Ping) -> _Result:
+        return {}
 
-    def _rpc(self, socket: Socket, command: Command) -> str:
-        assert command.rpc is not None  # noqa: S101
-        method = rpc.METHODS.get(command.rpc.method)
+    def _rpc(self, socket: Socket, cmd: int, asked: Rpc) -> _Result:
+        method = rpc.METHODS.get(asked.method)
         if method is None:
-            raise MethodNotFound(f"no rpc method {command.rpc.method!r}")
+            raise MethodNotFound(f"no rpc method {asked.method!r}")
         self._connections.check(socket, Permission.EXECUTE)
-        return reply(command.id, "rpc", {"data": method(socket, command.rpc.data)})
+        return {"data": method(socket, asked.data)}
 
-    def _refresh(self, socket: Socket, command: Command) -> str:
-        assert command.refresh is not None  # noqa: S101
-        identity = self._same(socket, command.refresh.token)
+    def _refresh(self, socket: Socket, cmd: int, asked: Refresh) -> _Result:
+        identity = self._same(socket, asked.token)
         self._connections.refresh(socket, identity)
         shown = {"client": socket.connection, "version": "Traffic Cop", **_lifetime(identity.expires_at)}
-        return reply(command.id, "refresh", shown)
+        return shown
 
-    def _sub_refresh(self, socket: Socket, command: Command) -> str:
+    def _sub_refresh(self, socket: Socket, cmd: int, asked: SubRefresh) -> _Result:
         raise NotAvailable("subscription tokens are not set up for this tenant")
 
     def _same(self, socket: Socket, token: str) -> Identity:

@@ -39,8 +39,7 @@ local function subscriptions_text(subs)
   return table.concat(parts, '\n')
 end
 
--- Returns the record and the text of its subscriptions, or nil and why the frame is refused:
--- gone | revoked | expired | waiting (admitted only) | denied.
+-- The record and the text of its subscriptions, or nil and why not: gone | revoked | expired | waiting | denied.
 local function connection_load(user_key, conn, session, need, now)
   local held = redis.call('HMGET', user_key, 'c:' .. conn, 's:' .. conn, 'revoked_before', 'revoked:' .. session,
     'blocked')
