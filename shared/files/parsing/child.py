@@ -30,8 +30,12 @@ _READERS: Final[dict[Form, str]] = {
     "ndjson": "shared.files.parsing.ndjson",
     "text": "shared.files.parsing.plain_text",
     "xlsx": "shared.files.parsing.xlsx",
+    "docx": "shared.files.parsing.docx",
+    "pdf": "shared.files.parsing.pdf",
+    "calamine": "shared.files.parsing.calamine",
+    "parquet": "shared.files.parsing.parquet",
 }
-_CAREFUL: Final[dict[Form, str]] = {}
+_CAREFUL: Final[dict[Form, str]] = {"pdf": "shared.files.parsing.pdf_careful"}
 _OPEN_FILES: Final = 32
 _PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
 
@@ -107,10 +111,8 @@ def _read(path: Path, declared: Declared, stopwatch: Stopwatch, careful: bool, t
 
 
 def _read_as(sniffed: Sniffed, stopwatch: Stopwatch, careful: bool) -> Found:
-    name = (_CAREFUL.get(sniffed.form) if careful else None) or _READERS.get(sniffed.form)
-    if name is None:
-        raise Unsupported(f"{sniffed.form} files are not parsed")
-    found: Found = importlib.import_module(name).read(sniffed, stopwatch)
+    name = _CAREFUL.get(sniffed.form) if careful else None
+    found: Found = importlib.import_module(name or _READERS[sniffed.form]).read(sniffed, stopwatch)
     return found
 
 
