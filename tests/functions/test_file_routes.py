@@ -324,7 +324,7 @@ def test_unparsable_content_tells_why(site: Site) -> None:
 
 
 def test_unknown_formats_are_available_but_not_parsed(site: Site) -> None:
-    file_id = site.stored(content=b"%PDF-1.7", content_type="application/pdf", name="a.pdf")
+    file_id = site.stored(content=b"\x7fELF\x02\x01\x01" + bytes(64), content_type="application/pdf", name="a.pdf")
     assert site.get(f"/files/{file_id}").json()["parse"]["status"] == "unsupported"
     assert code(site.get(f"/files/{file_id}/parsed")) == (422, "unparsable")
     assert site.get(f"/files/{file_id}/content").status_code == 307
