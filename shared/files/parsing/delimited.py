@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from typing import IO
 
 from shared.files.parsing import limits
 from shared.files.parsing.limits import OverLimit, Stopwatch
@@ -20,13 +21,21 @@ def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     table = Table(found, stopwatch)
     with sniffed.source.open_text(encoding.codec, "replace", "") as file:
         try:
-            _read_rows(table, csv.reader(file, delimiter=sniffed.delimiter))
+            _read_rows(table, csv.reader(_lines(file), delimiter=sniffed.delimiter))
         except OverLimit as limit:
             found.limited = str(limit)
         except csv.Error as error:
             found.limited = f"row {table.rows + 1} cannot be read: {error} (is a quote never closed?)"
     table.finish()
     return found
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    # The reader would hold a line whole before it looks at its fields.
+    while line := file.readline(limits.LINE_BYTES):
+        if len(line) == limits.LINE_BYTES:
+            raise OverLimit(f"a line is longer than {limits.LINE_BYTES >> 20} MiB")
+        yield line
 
 
 def _read_rows(table: Table, reader: "Iterator[list[str]]") -> None:

@@ -15,6 +15,8 @@ _CHARACTERS: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2
 # Properties hold tab stops; a fallback says again what stands before it.
 _SKIPPED: Final = frozenset(("pPr", "rPr", "Fallback", "instrText", "delText"))
 
+_PIECES: Final = 64
+
 
 def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     """The text; `row_count` is the number of paragraphs that are not empty."""
@@ -38,7 +40,7 @@ class _Body(Handler):
         self._length = 0
         self._line: list[str] = []
         self._skipping = 0
-        self._in_text = False
+        self._in_text = self._has_words = False
         self._cells = 0
 
     def start(self, name: str, attributes: Attributes) -> None:
@@ -56,7 +58,8 @@ class _Body(Handler):
     def text(self, data: str) -> None:
         if self._in_text and not self._skipping:
             self._line.append(data)
-            if len(self._line) > limits.TEXT_CHARACTERS:
+            self._has_words = self._has_words or not data.isspace()
+            if len(self._line) > _PIECES:
                 self._flush("")
 
     def end(self, name: str) -> None:
@@ -73,7 +76,8 @@ class _Body(Handler):
             self._keep("\n")
 
     def _end_paragraph(self) -> None:
-        self.paragraphs += any(part.strip() for part in self._line)
+        self.paragraphs += self._has_words
+        self._has_words = False
         self._flush(" " if self._cells else "\n")
 
     def _flush(self, end: str) -> None:
