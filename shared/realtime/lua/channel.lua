@@ -13,11 +13,20 @@ local function try_claim(ch, sure)
   return got
 end
 
--- What lane 1's holder has to do, and that further lanes have something to do, too.
-local function claim_published(ch)
-  local got = try_claim(ch)
+-- What lane 1's holder has to do, and that further lanes have something to do, too: the publisher's messages wake
+-- them, and sweep where those are lost.
+local function with_further_lanes(ch, got)
   if single(ch) then return got end
+  local due = {}
+  for number = 2, tonumber(ch.f.l) do
+    due[#due + 1] = ch.now + LEASE_MS; due[#due + 1] = number .. ' ' .. A.channel
+  end
+  in_parts(due, function(...) redis.call('ZADD', K.lanes, 'LT', ...) end)
   return { 'lanes', ch.f.l, got }
+end
+
+local function claim_published(ch)
+  return with_further_lanes(ch, try_claim(ch))
 end
 
 -- Returns the claim (or false), the offset and the epoch.

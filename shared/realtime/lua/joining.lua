@@ -15,9 +15,10 @@ local function remember(subs, channel, cmd, on)
   subs[channel] = { cmd, on, lane_number() }
 end
 
--- Which lane the connection belongs in: where it was, else the newest with room; nil when this is it.
+-- Which lane the connection belongs in: where it ever was (the holder there may be about to send to it), else the
+-- newest with room; nil when this is it.
 local function other_lane(ch, last)
-  if last and last[2] then return last[3] ~= lane_number() and last[3] or nil end
+  if last then return last[3] ~= lane_number() and last[3] or nil end
   local newest = tostring(ch.f.l or 1)
   if newest ~= lane_number() then return newest end
   local members = 0

@@ -11,7 +11,7 @@ if A.idempotency_ms ~= '0' then
     -- An attempt of the same call, whose answer was lost, took the lane: nobody else will serve it.
     local claimed = ch.f.o == A.owner and claim(ch)
     channel_save(ch)
-    return { tonumber(offset), epoch, claimed }
+    return { tonumber(offset), epoch, with_further_lanes(ch, claimed) }
   end
 end
 local ch = channel_load(server_ms())
