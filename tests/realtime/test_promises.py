@@ -1,0 +1,407 @@
+"""Delivery keeps its promises (DESIGN §6) whatever dies, pauses, is lost or comes late: a machine tries to break them.
+
+`PROMISES_EXAMPLES=2000 pytest tests/realtime/test_promises.py` looks longer, and each time elsewhere.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import pytest
+import redis
+from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from local.redis import ValkeyServer
+from shared.realtime import delivery, upkeep
+from tests.support.promises import Truth
+from tests.support.simulated_client import Client
+from tests.support.simulated_world import ROOM, USERS, Tenant, World
+from tests.support.simulation import FAULTS, Clock, Fate, Handler
+
+_T = TypeVar("_T")
+LONG: Final = int(os.environ.get("PROMISES_EXAMPLES", "0"))
+PROFILE: Final = settings(
+    max_examples=LONG or 60,
+    stateful_step_count=40,
+    derandomize=not LONG,
+    database=None,
+    deadline=None,
+    print_blob=bool(LONG),
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+)
+# Healed, everybody is served within so many rounds of sweep and reconnecting.
+ROUNDS: Final = 6
+SOME: Final = st.integers(0, 11)
+STEPS: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 99])
+
+
+class Promises(RuleBasedStateMachine):
+    """One tenant to which everything happens, and a neighbour to whom nothing does."""
+
+    def __init__(self, server: "redis.Redis", alone: dict[int, list[list[str]]]) -> None:
+        super().__init__()
+        self._server, self._alone = server, alone
+
+    @initialize(budget=st.integers(0, 6), lane_size=st.sampled_from([1_000, 1_000, 2]), settled=st.booleans())
+    def begin(self, budget: int, lane_size: int, settled: bool) -> None:
+        self.world = World(self._server, lane_size)
+        self.simulation = self.world.simulation.__enter__()
+        self.budget, self.hash_lost, self.acted = budget, False, 0
+        self.tenant = self.world.tenant("a", lambda: self.simulation.faults)
+        self.neighbour = self.world.tenant("b", lambda: 0)
+        self.neighbour_acts = acts_of(self.world, self.neighbour)
+        self.expected = self._alone[lane_size]
+        if settled:
+            for client in self.tenant.clients:
+                client.connect(eagerly=True)
+                self._run_all()
+
+    # Clients; whatever somebody begins goes some steps at once.
+
+    @rule(i=SOME, eagerly=st.booleans(), steps=STEPS)
+    def connect(self, i: int, eagerly: bool, steps: int) -> None:
+        client = self.client(i)
+        if client.socket is None:
+            client.connect(eagerly=eagerly)
+            self.begin_with(steps)
+
+    @rule(i=SOME, steps=STEPS)
+    def subscribe_or_unsubscribe(self, i: int, steps: int) -> None:
+        client = self.client(i)
+        client.unsubscribe() if client.wants else client.subscribe()
+        self.begin_with(steps)
+
+    @rule(i=SOME, order=st.permutations([-1, -2]), steps=STEPS)
+    def flip(self, i: int, order: list[int], steps: int) -> None:
+        """React's StrictMode; the frames race."""
+        client = self.client(i)
+        client.subscribe()
+        client.unsubscribe()
+        client.subscribe()
+        for which in order:
+            self.begin_with(steps, which)
+
+    @rule(i=SOME, cut=st.booleans(), back=st.booleans(), steps=STEPS)
+    def drop(self, i: int, cut: bool, back: bool, steps: int) -> None:
+        """The network breaks, or the client gives up waiting; cut off, API Gateway does not see it go."""
+        client = self.client(i)
+        if client.socket is None:
+            return
+        client.socket.cut = cut
+        client.closed() if cut else client.times_out()
+        if back:
+            client.connect(eagerly=True)
+            self.begin_with(steps)
+
+    # The server's side.
+
+    @rule(
+        channel=st.sampled_from([ROOM, ROOM, ROOM, "user:ann"]),
+        key=st.sampled_from(["", "a", "b"]),
+        steps=STEPS,
+    )
+    def publish(self, channel: str, key: str, steps: int) -> None:
+        once = f"{key}{len(self.simulation.trail)}" if key else ""
+        self.world.publish(self.tenant, channel, once)
+        self.begin_with(steps)
+
+    @rule(i=SOME, steps=STEPS)
+    def publish_as_client(self, i: int, steps: int) -> None:
+        if self.client(i).publish(self.tenant.next_value()):
+            self.begin_with(steps)
+
+    @rule(i=SOME, steps=STEPS)
+    def kick(self, i: int, steps: int) -> None:
+        socket = self.client(i).socket
+        if socket is not None:
+            self.world.kick(self.tenant, socket.connection)
+            self.begin_with(steps)
+
+    @rule(i=SOME, again=st.booleans(), lost=st.booleans(), steps=STEPS)
+    def catch_up(self, i: int, again: bool, lost: bool, steps: int) -> None:
+        """What comes by itself, late or twice or never: queue messages, `$disconnect`, the sweep."""
+        queue, hangups = self.simulation.queue, self.tenant.hangups
+        if queue and i % 3:
+            message = queue[i % len(queue)] if again else queue.pop(i % len(queue))
+            if not lost:
+                self.world.deliver(message)
+        elif hangups:
+            self.world.disconnected(hangups.pop(i % len(hangups)))
+        else:
+            self.world.sweep(self.tenant)
+        self.begin_with(steps)
+
+    # Handlers under way.
+
+    @precondition(lambda self: self.simulation.handlers)
+    @rule(schedule=st.lists(st.tuples(SOME, st.integers(0, 2)), min_size=1, max_size=12))
+    def go_on(self, schedule: list[tuple[int, int]]) -> None:
+        for i, pick in schedule:
+            if self.simulation.handlers:
+                self.simulation.step(self.handler(i), pick=pick)
+
+    @precondition(lambda self: self.simulation.handlers)
+    @rule(i=SOME, slow=st.booleans())
+    def finish(self, i: int, slow: bool) -> None:
+        """If slow, it has no time for others' deliveries, but for its lease."""
+        handler = self.handler(i)
+        handler.clock_s += 1.0 if slow else 0.0
+        self.simulation.finish(handler)
+
+    @precondition(lambda self: self.simulation.handlers)
+    @rule(i=SOME, pick=st.integers(0, 2))
+    def throttle(self, i: int, pick: int) -> None:
+        self.simulation.step(self.handler(i), Fate.THROTTLED, pick)
+
+    # Faults.
+
+    @precondition(lambda self: self.simulation.handlers and self.may_fail())
+    @rule(i=SOME, fate=st.sampled_from(FAULTS), pick=st.integers(0, 2))
+    def fail(self, i: int, fate: Fate, pick: int) -> None:
+        self.simulation.step(self.handler(i), fate, pick)
+
+    @precondition(lambda self: self.held_lanes() and self.may_fail())
+    @rule(i=SOME, dies=st.booleans(), fate=st.sampled_from(FAULTS), steps=STEPS)
+    def take_over(self, i: int, dies: bool, fate: Fate, steps: int) -> None:
+        """A holder dies or sleeps for longer than its lease; a publisher finds the lane free."""
+        key = chosen(self.held_lanes(), i)
+        owner = self.world.owner(key)
+        if dies and owner is not None and not owner.ended:
+            self.simulation.step(owner, fate)
+        self.world.expire(key)
+        self.world.publish(self.tenant, ROOM)
+        self.begin_with(steps)
+
+    @precondition(lambda self: self.simulation.late)
+    @rule(i=SOME)
+    def arrive_late(self, i: int) -> None:
+        self.simulation.late.pop(i % len(self.simulation.late))()
+        self.simulation.check()
+
+    @precondition(lambda self: self.may_fail())
+    @rule(i=SOME, kept=st.integers(0, 2))
+    def trim_log(self, i: int, kept: int) -> None:
+        truth = self.truth(i)
+        gone = len(truth.logs.get(truth.epoch, [])) - kept
+        if gone > 0:
+            self._server.xtrim(truth.log_key, maxlen=kept, approximate=False)
+            truth.damage(gone)
+            self.note(f"{truth.channel} keeps {kept}")
+
+    @precondition(lambda self: self.may_fail())
+    @rule(i=SOME)
+    def end_history(self, i: int) -> None:
+        truth = self.truth(i)
+        if self._server.hexists(truth.key, "lx"):
+            self._server.hset(truth.key, "lx", 1)
+            truth.damage(0)
+            self.note(f"history of {truth.channel} ends")
+
+    @precondition(lambda self: not self.simulation.handlers and self.may_fail())
+    @rule()
+    def lose_hash(self) -> None:
+        """Whoever is in the room learns of it by his next reconnect, which is at most two hours away."""
+        self._server.delete(*self.tenant.room.lane_keys())
+        self.tenant.room.forget()
+        self.simulation.faults += 1
+        self.hash_lost = True
+        self.note("room's hash is lost")
+
+    # Another tenant, with the same names.
+
+    @rule(acts=st.integers(1, 4))
+    def neighbour_acts_undisturbed(self, acts: int) -> None:
+        for act in islice(self.neighbour_acts, acts):
+            undisturbed(self.world, self.neighbour, act)
+            self.acted += 1
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            self.simulation.check()
+            self._heal()
+            self._nobody_is_stranded()
+            assert seen_by(self.neighbour) == self.expected[self.acted]
+        except BaseException:
+            for line in self.simulation.trail:
+                note(line)
+            raise
+        finally:
+            self.simulation.__exit__()
+
+    def _heal(self) -> None:
+        """No more faults: what is under way ends, what is late arrives, those who closed are reaped."""
+        self.note("healing")
+        while self.simulation.late:
+            self.simulation.late.pop(0)()
+        self._run_all()
+        for _ in range(ROUNDS):
+            for key in self.lanes():
+                self.world.expire(key)
+            self.simulation.queue.clear()
+            self.world.sweep(self.tenant)
+            self._run_all()
+            self._reap()
+            again = [client for client in self.tenant.clients if client.stuck or self.hash_lost]
+            if not (again or self.held_lanes() or self.simulation.queue):
+                return
+            self.hash_lost = False
+            for client in again:
+                client.times_out()
+                client.connect(eagerly=True)
+            self._run_all()
+
+    def _run_all(self) -> None:
+        while self.simulation.handlers:
+            self.simulation.step(self.simulation.handlers[0])
+
+    def _deliver_all(self) -> None:
+        while self.simulation.queue:
+            self.simulation.finish(self.world.deliver(self.simulation.queue.pop(0)))
+
+    def _reap(self) -> None:
+        """Leases of sockets that are not there any more have ended."""
+        for socket in self.tenant.sockets:
+            if socket.cut or socket.connection not in self.simulation.sockets:
+                self.simulation.sockets.pop(socket.connection, None)
+                self.world.disconnected(socket.connection)
+        self._run_all()
+
+    def _nobody_is_stranded(self) -> None:
+        self._everybody_has_what_was_acknowledged()
+        for channel in self.tenant.channels:
+            self.simulation.finish(self.world.publish(self.tenant, channel))
+        self._deliver_all()
+        self._everybody_has_what_was_acknowledged()
+        assert not any(client.room.misses() for client in self.tenant.clients if client.wants)
+
+    def _everybody_has_what_was_acknowledged(self) -> None:
+        tenant = self.tenant
+        acknowledged = tenant.acknowledged.union(*(client.acknowledged for client in tenant.clients))
+        members = {client.socket.connection for client in tenant.clients if client.socket and client.wants}
+        assert tenant.room.members.keys() == members
+        assert not any(member.joining for member in tenant.room.members.values())
+        for client in tenant.clients:
+            assert client.connected
+            assert client.state == ("subscribed" if client.wants else "unsubscribed")
+            for story in [client.personal, *([client.room] if client.wants else [])]:
+                assert not acknowledged & {heard.what for heard in story.misses()}
+
+    def may_fail(self) -> bool:
+        return self.simulation.faults < self.budget
+
+    def client(self, i: int) -> Client:
+        return chosen(self.tenant.clients, i)
+
+    def handler(self, i: int) -> Handler:
+        return chosen(self.simulation.handlers, i)
+
+    def truth(self, i: int) -> Truth:
+        return chosen(list(self.tenant.truths.values()), i)
+
+    def begin_with(self, steps: int, which: int = -1) -> None:
+        """The newest handler's first steps, or the one's before it."""
+        if len(self.simulation.handlers) >= -which:
+            handler = self.simulation.handlers[which]
+            for _ in range(steps):
+                if not handler.ended:
+                    self.simulation.step(handler)
+
+    def held_lanes(self) -> list[str]:
+        return [key for key in self.lanes() if self._server.hget(key, "o")]
+
+    def lanes(self) -> list[str]:
+        return [key for truth in self.tenant.truths.values() for key in truth.lane_keys()]
+
+    def note(self, what: str) -> None:
+        self.simulation.note(what)
+
+
+def chosen(things: list[_T], i: int) -> _T:
+    return things[i % len(things)]
+
+
+def acts_of(world: World, tenant: Tenant) -> Iterator[Callable[[], object]]:
+    """A short life with everything in it that needs no fault."""
+    ann, second, bob = tenant.clients
+    yield lambda: ann.connect(eagerly=True)
+    yield lambda: bob.connect(eagerly=False)
+    yield lambda: world.publish(tenant, ROOM)
+    yield lambda: bob.publish(tenant.next_value())
+    yield lambda: bob.times_out()
+    yield lambda: second.connect(eagerly=True)
+    yield lambda: world.publish(tenant, "user:ann")
+    yield second.unsubscribe
+    yield second.subscribe
+    yield lambda: bob.connect(eagerly=True)
+    yield lambda: world.publish(tenant, ROOM)
+    yield lambda: second.unsubscribe()
+
+
+def undisturbed(world: World, tenant: Tenant, act: Callable[[], object]) -> None:
+    """Does it and all that follows from it, while everybody else stands still."""
+    simulation, others = world.simulation, list(world.simulation.handlers)
+    act()
+    while True:
+        mine = [handler for handler in simulation.handlers if handler not in others]
+        queued = [message for message in simulation.queue if tenant.scope.label in message]
+        if mine:
+            simulation.finish(mine[0])
+        elif queued:
+            simulation.queue.remove(queued[0])
+            world.deliver(queued[0])
+        else:
+            return
+
+
+def seen_by(tenant: Tenant) -> list[str]:
+    """All its clients' frames, without what is random in them."""
+    found = [f"{socket.connection}: {frame}" for socket in tenant.sockets for frame in socket.frames]
+    return [re.sub(r'"epoch":"[^"]*"', "", text) for text in found]
+
+
+def life_alone(server: "redis.Redis", lane_size: int) -> list[list[str]]:
+    """What the tenant's clients have seen before the first act, and after each."""
+    world = World(server, lane_size)
+    with world.simulation:
+        tenant = world.tenant("b", lambda: 0)
+        seen: list[list[str]] = [[]]
+        for act in acts_of(world, tenant):
+            undisturbed(world, tenant, act)
+            seen.append(seen_by(tenant))
+        return seen
+
+
+@pytest.fixture
+def server() -> Iterator["redis.Redis"]:
+    """A Valkey of its own, since each example empties it."""
+    with (
+        ValkeyServer() as valkey,
+        redis.Redis.from_url(valkey.url, decode_responses=True, protocol=2) as client,
+    ):
+        yield client
+
+
+@pytest.mark.timeout(120 + LONG)
+def test_no_order_of_events_and_faults_breaks_a_promise(
+    server: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (delivery, upkeep):
+        monkeypatch.setattr(module, "time", Clock())
+    alone = {lane_size: life_alone(server, lane_size) for lane_size in (1_000, 2)}
+    assert len(alone[1_000][-1]) > len(USERS)
+    machine: Any = lambda: Promises(server, alone)  # noqa: E731
+    run_state_machine_as_test(machine, settings=PROFILE)
