@@ -44,6 +44,9 @@ PROFILE: Final = settings(
 # Healed, everybody is served within so many rounds of sweep and reconnecting.
 ROUNDS: Final = 6
 SOME: Final = st.integers(0, 11)
+# As many faults as one machine sees.
+BUDGET: Final = st.sampled_from([0, 1, 2, 3, 5, 8])
+SETTLED: Final = st.sampled_from([True, True, False])
 STEPS: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 99])
 
 
@@ -54,7 +57,7 @@ class Promises(RuleBasedStateMachine):
         super().__init__()
         self._server, self._alone = server, alone
 
-    @initialize(budget=st.integers(0, 6), lane_size=st.sampled_from([1_000, 1_000, 2]), settled=st.booleans())
+    @initialize(budget=BUDGET, lane_size=st.sampled_from([1_000, 1_000, 2]), settled=SETTLED)
     def begin(self, budget: int, lane_size: int, settled: bool) -> None:
         self.world = World(self._server, lane_size)
         self.simulation = self.world.simulation.__enter__()
@@ -172,17 +175,28 @@ class Promises(RuleBasedStateMachine):
     def fail(self, i: int, fate: Fate, pick: int) -> None:
         self.simulation.step(self.handler(i), fate, pick)
 
-    @precondition(lambda self: self.held_lanes() and self.may_fail())
-    @rule(i=SOME, dies=st.booleans(), fate=st.sampled_from(FAULTS), steps=STEPS)
-    def take_over(self, i: int, dies: bool, fate: Fate, steps: int) -> None:
-        """A holder dies or sleeps for longer than its lease; a publisher finds the lane free."""
+    @precondition(lambda self: self.may_fail())
+    @rule(
+        i=SOME, dies=st.booleans(), fate=st.sampled_from(FAULTS), flips=st.booleans(), steps=STEPS, then=STEPS
+    )
+    def take_over(self, i: int, dies: bool, fate: Fate, flips: bool, steps: int, then: int) -> None:
+        """A holder dies, or sleeps for longer than its lease and goes on after others found the lane free."""
+        if not self.held_lanes():
+            self.world.publish(self.tenant, ROOM)
+            self.begin_with(2)
+        if not self.held_lanes():
+            return
         key = chosen(self.held_lanes(), i)
         owner = self.world.owner(key)
         if dies and owner is not None and not owner.ended:
             self.simulation.step(owner, fate)
         self.world.expire(key)
+        if flips:
+            self.flip(i, [-2, -1], steps)
         self.world.publish(self.tenant, ROOM)
         self.begin_with(steps)
+        if owner is not None:
+            self.go(owner, then)
 
     @precondition(lambda self: self.simulation.late)
     @rule(i=SOME)
@@ -221,7 +235,7 @@ class Promises(RuleBasedStateMachine):
 
     # Another tenant, with the same names.
 
-    @rule(acts=st.integers(1, 4))
+    @rule(acts=st.integers(1, 2))
     def neighbour_acts_undisturbed(self, acts: int) -> None:
         for act in islice(self.neighbour_acts, acts):
             undisturbed(self.world, self.neighbour, act)
@@ -273,12 +287,16 @@ class Promises(RuleBasedStateMachine):
             self.simulation.finish(self.world.deliver(self.simulation.queue.pop(0)))
 
     def _reap(self) -> None:
-        """Leases of sockets that are not there any more have ended."""
+        """Hours pass: leases of those who have gone end, and API Gateway closes sockets that nobody keeps alive."""
+        leases = str(self.tenant.scope.key("leases"))
         for socket in self.tenant.sockets:
             if socket.cut or socket.connection not in self.simulation.sockets:
-                self.simulation.sockets.pop(socket.connection, None)
-                self.world.disconnected(socket.connection)
+                self._server.zadd(leases, {socket.connection: 1}, xx=True)
+        self.world.end_leases(self.tenant)
         self._run_all()
+        for socket in self.tenant.sockets:
+            if self._server.zscore(leases, socket.connection) is None:
+                self.simulation.hang_up(socket.connection)
 
     def _nobody_is_stranded(self) -> None:
         self._everybody_has_what_was_acknowledged()
@@ -315,10 +333,12 @@ class Promises(RuleBasedStateMachine):
     def begin_with(self, steps: int, which: int = -1) -> None:
         """The newest handler's first steps, or the one's before it."""
         if len(self.simulation.handlers) >= -which:
-            handler = self.simulation.handlers[which]
-            for _ in range(steps):
-                if not handler.ended:
-                    self.simulation.step(handler)
+            self.go(self.simulation.handlers[which], steps)
+
+    def go(self, handler: Handler, steps: int) -> None:
+        for _ in range(steps):
+            if not handler.ended:
+                self.simulation.step(handler)
 
     def held_lanes(self) -> list[str]:
         return [key for key in self.lanes() if self._server.hget(key, "o")]

@@ -63,7 +63,8 @@ class Client:
     @property
     def stuck(self) -> bool:
         """Waits for an answer, or is to try again: what an SDK ends by its timeouts."""
-        return not self.connected or (self.wants and self.state != "subscribed")
+        asked = any(method == "unsubscribe" for method, _ in self._waiting.values())
+        return not self.connected or asked or (self.wants and self.state != "subscribed")
 
     def connect(self, *, eagerly: bool) -> None:
         """Opens a socket and says `connect`; eagerly, `subscribe` goes in the same frame."""
@@ -157,7 +158,7 @@ class Client:
     def _refused(self, method: str, cmd: int, error: dict[str, Any]) -> None:
         if not error.get("temporary") and method != "publish":
             raise Broken(f"{method} of {self.user} refused: {error}")
-        if method == "connect":
+        if method in ("connect", "unsubscribe"):
             self.times_out()
         elif cmd == self._awaited:
             self._awaited = 0

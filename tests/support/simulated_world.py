@@ -140,6 +140,10 @@ class World:
     def sweep(self, tenant: Tenant) -> Handler:
         return self._spawn("sweep", lambda: self.realtime.upkeep.resume(tenant.scope, _UNTIL))
 
+    def end_leases(self, tenant: Tenant) -> Handler:
+        """The other thing that sweep does."""
+        return self._spawn("leases", lambda: self.realtime.upkeep.leases(tenant.scope, _UNTIL))
+
     def owner(self, key: str) -> Handler | None:
         """Who holds the lane."""
         return self.simulation.owners.get(self.server.hget(key, "o") or "")

@@ -18,8 +18,8 @@ end
 -- Which lane the connection belongs in: where it ever was (the holder there may be about to send to it), else the
 -- newest with room; nil when this is it.
 local function other_lane(ch, last)
-  if last then return last[3] ~= lane_number() and last[3] or nil end
   local newest = tostring(ch.f.l or 1)
+  if last and tonumber(last[3]) <= tonumber(newest) then return last[3] ~= lane_number() and last[3] or nil end
   if newest ~= lane_number() then return newest end
   local members = 0
   for field in pairs(ch.f) do
