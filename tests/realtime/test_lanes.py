@@ -47,18 +47,14 @@ def members(direct: "redis.Redis", world: World, lane: int) -> set[str]:
     return {str(field)[2:] for field in fields if str(field).startswith("m:")}
 
 
-def test_lanes_fill_up_one_after_the_other(
-    world: World, crowd: list[Socket], redis_direct: "redis.Redis"
-) -> None:
+def test_lanes_fill_up_one_after_the_other(world: World, crowd: list[Socket], redis_direct: "redis.Redis") -> None:
     sizes = [len(members(redis_direct, world, lane)) for lane in (1, 2, 3, 4, 5)]
     assert sizes == [3, 3, 3, 1, 0]
 
 
 def test_a_publication_names_each_further_lane_once(world: World, crowd: list[Socket]) -> None:
     world.publish(CHANNEL, 1)
-    assert [lane_of(message)[1] for message in world.queued] == [
-        Lane(CHANNEL, number) for number in (2, 3, 4)
-    ]
+    assert [lane_of(message)[1] for message in world.queued] == [Lane(CHANNEL, number) for number in (2, 3, 4)]
 
 
 def test_every_member_of_every_lane_gets_everything_in_order(world: World, crowd: list[Socket]) -> None:
@@ -125,14 +121,10 @@ def test_leaving_finds_the_lane(world: World, crowd: list[Socket], redis_direct:
 def test_presence_counts_all_lanes(world: World, crowd: list[Socket]) -> None:
     channels = world.realtime.channels
     assert channels.presence_stats(world.scope, CHANNEL) == {"num_clients": 10, "num_users": 10}
-    assert set(channels.presence(world.scope, CHANNEL, on_behalf=crowd[9])) == {
-        one.connection for one in crowd
-    }
+    assert set(channels.presence(world.scope, CHANNEL, on_behalf=crowd[9])) == {one.connection for one in crowd}
 
 
-def test_the_list_of_connections_shows_the_channel_whatever_its_lane(
-    world: World, crowd: list[Socket]
-) -> None:
+def test_the_list_of_connections_shows_the_channel_whatever_its_lane(world: World, crowd: list[Socket]) -> None:
     page = world.realtime.channels.page_of_connections(world.scope, "", 100)
     assert all(CHANNEL in item.channels for item in page.items)
     assert len(page.items) == 10
@@ -182,9 +174,7 @@ def test_lanes_have_no_immortal_key(world: World, crowd: list[Socket], redis_dir
         assert redis_direct.pttl(str(lane_key(world.scope, CHANNEL, lane))) > 7_800_000
 
 
-def test_a_member_comes_back_into_its_lane(
-    world: World, crowd: list[Socket], redis_direct: "redis.Redis"
-) -> None:
+def test_a_member_comes_back_into_its_lane(world: World, crowd: list[Socket], redis_direct: "redis.Redis") -> None:
     """The lane's holder may be about to send to it, and nobody else may."""
     first = crowd[0]
     world.realtime.connections.unsubscribe(first, CHANNEL, 3)
@@ -205,9 +195,7 @@ def test_sweep_resumes_further_lanes_whose_messages_were_lost(
         assert world.sent.offsets(client.connection, CHANNEL) == [1]
 
 
-def test_a_repeated_publish_wakes_further_lanes(
-    world: World, crowd: list[Socket], upstash: ThreadedUpstash
-) -> None:
+def test_a_repeated_publish_wakes_further_lanes(world: World, crowd: list[Socket], upstash: ThreadedUpstash) -> None:
     digest = channels._PUBLISH.sha1.encode()
     upstash.faults.inject(Fault.DROP_AFTER, 1, when=lambda sent: any(digest in command for command in sent))
     world.realtime.channels.publish(world.scope, CHANNEL, b"1", idempotency_key="once")

@@ -176,9 +176,7 @@ class Promises(RuleBasedStateMachine):
         self.simulation.step(self.handler(i), fate, pick)
 
     @precondition(lambda self: self.may_fail())
-    @rule(
-        i=SOME, dies=st.booleans(), fate=st.sampled_from(FAULTS), flips=st.booleans(), steps=STEPS, then=STEPS
-    )
+    @rule(i=SOME, dies=st.booleans(), fate=st.sampled_from(FAULTS), flips=st.booleans(), steps=STEPS, then=STEPS)
     def take_over(self, i: int, dies: bool, fate: Fate, flips: bool, steps: int, then: int) -> None:
         """A holder dies, or sleeps for longer than its lease and goes on after others found the lane free."""
         if not self.held_lanes():
@@ -416,9 +414,7 @@ def server() -> Iterator["redis.Redis"]:
 
 
 @pytest.mark.timeout(120 + LONG)
-def test_no_order_of_events_and_faults_breaks_a_promise(
-    server: "redis.Redis", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_order_of_events_and_faults_breaks_a_promise(server: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (delivery, upkeep):
         monkeypatch.setattr(module, "time", Clock())
     alone = {lane_size: life_alone(server, lane_size) for lane_size in (1_000, 2)}

@@ -214,11 +214,7 @@ class Story:
     def misses(self) -> list[Heard]:
         """Publications in the log that the client should have and has not."""
         if self._log is not self.truth.logs.get(self.truth.epoch):
-            return [
-                entry.heard
-                for entry in self.truth.logs.get(self.truth.epoch, [])
-                if entry.heard.kind == "pub"
-            ]
+            return [entry.heard for entry in self.truth.logs.get(self.truth.epoch, []) if entry.heard.kind == "pub"]
         return [entry.heard for entry in self._log[max(self._places) :] if entry.heard.kind == "pub"]
 
     def _recovers(self, position: Position, wanted: Position | None, missed: Sequence[Heard]) -> None:
@@ -236,11 +232,7 @@ class Story:
         """The place after the entries, if they stand in the log from `start` on without a gap."""
         place = start
         for heard in entries:
-            while (
-                place < len(self._log)
-                and self._log[place].heard != heard
-                and self._skippable(self._log[place])
-            ):
+            while place < len(self._log) and self._log[place].heard != heard and self._skippable(self._log[place]):
                 place += 1
             if place == len(self._log) or self._log[place].heard != heard:
                 return None

@@ -106,9 +106,7 @@ class World:
         value = tenant.next_value()
 
         def handle() -> None:
-            done = self.realtime.channels.publish(
-                tenant.scope, channel, str(value).encode(), idempotency_key=key
-            )
+            done = self.realtime.channels.publish(tenant.scope, channel, str(value).encode(), idempotency_key=key)
             log = tenant.truths[channel].logs.get(done.epoch, [])
             if not any(entry.heard == ("pub", done.offset, value) for entry in log):
                 self.simulation.broken.append(Broken(f"{value} is not at {done.offset} of {log}"))
@@ -118,9 +116,7 @@ class World:
 
     def kick(self, tenant: Tenant, connection: str) -> Handler:
         channels = self.realtime.channels
-        return self._spawn(
-            f"kick {connection}", lambda: channels.disconnect(tenant.scope, connection, FORCE_RECONNECT)
-        )
+        return self._spawn(f"kick {connection}", lambda: channels.disconnect(tenant.scope, connection, FORCE_RECONNECT))
 
     def disconnected(self, connection: str) -> Handler:
         """`$disconnect`, which comes late, or never, or because the lease ended."""
