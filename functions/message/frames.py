@@ -1,6 +1,7 @@
 """One frame in, one frame out: every failure becomes what the protocol has for it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from functions.message.commands import Caller, Commands
@@ -36,9 +37,11 @@ def answer(commands: Commands, delivery: Delivery, *, connection: str, address: 
     try:
         replies.extend(_replies(commands, caller, decode_frame(text), context))
     except BadFrame:
-        _end(commands, delivery, caller, BAD_REQUEST, context)
+        _end(commands, delivery, caller, BAD_REQUEST, [], context)
+        return KEEP_ALIVE
     except ServerDisconnect as why:
-        _end(commands, delivery, caller, why, context)
+        _end(commands, delivery, caller, why, replies, context)
+        return KEEP_ALIVE
     *earlier, last = [frame.decode() for frame in packed(replies)] or [KEEP_ALIVE]
     for frame in earlier:
         delivery.push(connection, [frame])
@@ -72,12 +75,18 @@ def _refusal(caller: Caller, command: Command, error: TrafficCopError) -> str:
     return error_reply(command.id, error)
 
 
-def _end(commands: Commands, delivery: Delivery, caller: Caller, why: ServerDisconnect, context: Any) -> None:
-    """The socket is closed even when it cannot be forgotten; its lease's end does that then."""
-    steps: tuple[Callable[[], None], ...] = (
+def _end(
+    commands: Commands, delivery: Delivery, caller: Caller, why: ServerDisconnect, replies: list[str], context: Any
+) -> None:
+    """The socket is closed even when it cannot be forgotten; its lease's end does that then.
+
+    What was done before is answered first: the route's response would come too late.
+    """
+    steps: list[Callable[[], object]] = [
         lambda: commands.forget(caller),
+        *(partial(delivery.push, caller.connection, [frame.decode()]) for frame in packed(replies)),
         lambda: delivery.close([caller.connection], why),
-    )
+    ]
     for step in steps:
         try:
             step()

@@ -192,6 +192,13 @@ def test_a_second_connect_ends_the_connection(gateway: Gateway) -> None:
     assert gateway.ended(client) == [3501]
 
 
+def test_what_was_done_before_the_end_is_answered_before_it(gateway: Gateway) -> None:
+    client = subscribed(gateway)
+    gateway.send(client, {"id": 3, "publish": {"channel": CHANNEL, "data": 1}}, {"id": 4, "connect": {}})
+    frames = gateway.sent.frames(client)
+    assert frames[-2:] == [{"id": 3, "publish": {}}, {"push": {"disconnect": {"code": 3501, "reason": "bad request"}}}]
+
+
 @pytest.mark.parametrize("command", ["connect", "refresh"])
 def test_a_token_of_somebody_else_or_another_tenant_ends_the_connection(gateway: Gateway, command: str) -> None:
     elsewhere = {"tenant_id": "globex", "permissions": ["read"]}
