@@ -175,16 +175,13 @@ def touch(caller: Toucher, desk: Desk, session_id: str) -> Response:
 
 
 @router.post("/{session_id}/end")
-def end(caller: Ender, desk: Desk, channels: TheChannels, session_id: str, if_match: IfMatch = None) -> Response:
-    ended = desk.end(caller, session_id, matches(if_match))
-    channels.unsubscribe_all(caller.scope, f"session:{session_id}")
-    return session_response(ended)
+def end(caller: Ender, desk: Desk, session_id: str, if_match: IfMatch = None) -> Response:
+    return session_response(desk.end(caller, session_id, matches(if_match)))
 
 
 @router.delete("/{session_id}")
-def delete(caller: Deleter, desk: Desk, channels: TheChannels, session_id: str, if_match: IfMatch = None) -> Response:
+def delete(caller: Deleter, desk: Desk, session_id: str, if_match: IfMatch = None) -> Response:
     desk.delete(caller, session_id, matches(if_match))
-    channels.unsubscribe_all(caller.scope, f"session:{session_id}")
     return Response(status_code=204)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from shared.auth.due import Due
 from shared.files.filing import Filing
 from shared.realtime.realtime import Realtime
+from shared.sessions.audience import Audience
 from shared.sessions.expiry import SessionExpiry
 from shared.sessions.store import SessionStore
 
@@ -16,11 +17,12 @@ _AT_ONCE: Final = 200
 
 def visits(realtime: Realtime) -> dict[str, Visit]:
     """A visit by kind; its second argument is when to stop (time.monotonic)."""
-    sessions = SessionExpiry(SessionStore(realtime.redis, realtime.due, realtime.delivery))
     files = Filing(realtime)
+    store = SessionStore(realtime.redis, realtime.due, realtime.delivery)
+    sessions = SessionExpiry(store, Audience(store, realtime.channels, files.store.channels_of))
 
     def expired_sessions(entry: Due, until: float) -> int | None:
-        while sessions.expire_due(entry.scope, _now_ms(), _AT_ONCE) and time.monotonic() < until:
+        while sessions.expire_due(entry.scope, _now_ms(), _AT_ONCE, until) and time.monotonic() < until:
             continue
         return sessions.next_due(entry.scope)
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from shared.auth.due import DueIndex
@@ -18,6 +18,7 @@ from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
 
 DUE_KIND: Final = "files"
+_CHANNELS_AT_ONCE: Final = 200
 _CREATE: Final = script(__file__, "create_file")
 _CHANGE: Final = script(__file__, "change_file")
 _READ: Final = script(__file__, "read_file")
@@ -130,6 +131,19 @@ class FileStore:
         keys = [scope.key("file", place[PLACE_PREFIX:]) for place in places]
         records = self._redis.call("MGET", *keys, idempotent=True)
         return [decoded(record).seen_at(self.now_ms()) for record in records if record is not None]
+
+    def channels_of(self, scope: TenantScope, session_id: str) -> Iterator[tuple[str, str]]:
+        """The channels of a session's files, each with the file's owner."""
+        listed, place, full = _list_key(scope, "", session_id), "", True
+        while full:
+            bounds = f"({place}" if place else "+", "-"
+            places = self._redis.call(
+                "ZRANGE", listed, *bounds, "BYLEX", "REV", "LIMIT", 0, _CHANNELS_AT_ONCE, idempotent=True
+            )
+            for file in self.read_many(scope, places):
+                yield f"file:{file.id}", file.owner
+            full = len(places) == _CHANNELS_AT_ONCE
+            place = places[-1] if places else ""
 
     def due(self, scope: TenantScope, now_ms: int, limit: int) -> list[str]:
         """Ids of files that somebody must look at, the oldest first."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
+from shared.auth.identity import Identity
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
 from shared.realtime.connections import READ, ConnectionGone, Connections, refused
-from shared.realtime.delivery import Delivered, Delivery, channel_keys, lane_key, user_key
+from shared.realtime.delivery import Delivered, Delivery, Lane, channel_keys, lane_key, user_key
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, SubscribeOptions, publication_body
 from shared.state.client import Argument, Redis
@@ -27,6 +28,7 @@ _IDEMPOTENCY_MS: Final = 300_000
 _EVERYBODY: Final = 1_000_000
 _LOOKED_THROUGH: Final = 10_000
 _PAGE: Final = 500
+_LEAVING_AT_ONCE: Final = 100
 # How the record of a connection begins that is being taken out of its channels.
 _GONE: Final = "g\n"
 _PUBLISH, _PRESENCE, _HISTORY, _HISTORY_REMOVE = (
@@ -114,6 +116,10 @@ class Channels:
             raise LimitReached(f"more than {MAX_PRESENCE} members: ask for presence_stats")
         return members
 
+    def members(self, scope: TenantScope, channel: str) -> dict[str, Any]:
+        """Info of each member by its connection, however many."""
+        return self._members(scope, channel, None, _EVERYBODY)[1]
+
     def presence_stats(self, scope: TenantScope, channel: str, on_behalf: Socket | None = None) -> dict[str, int]:
         """How many clients and how many users are in the channel."""
         count, members = self._members(scope, channel, on_behalf, _EVERYBODY)
@@ -168,15 +174,36 @@ class Channels:
 
     def unsubscribe_user(self, scope: TenantScope, user: str, channel: str, *, client: str = "") -> int:
         """Takes the user's connections (only `client`, if given) out of the channel; returns how many were in it."""
-        found = self._sockets_of(scope, user, client)
-        return sum(self._connections.unsubscribe_by_server(socket, channel) for socket in found)
+        return self._connections.unsubscribe_by_server(self._sockets_of(scope, user, client), channel)
 
-    def unsubscribe_all(self, scope: TenantScope, channel: str) -> int:
-        """Takes everybody out of the channel; returns how many were in it."""
-        _, members = self._members(scope, channel, None, _EVERYBODY)
-        found = self._sockets.find_many(list(members))
-        owned = [socket for socket in found if socket is not None and socket.scope == scope]
-        return sum(self._connections.unsubscribe_by_server(socket, channel) for socket in owned)
+    def settle(self, scope: TenantScope, channel: str, until: float) -> bool:
+        """Sees to it that all members have got what was said so far; False when time was up before."""
+        count, lanes, _ = self._lane_members(scope, channel, 1, None, 0)
+        if not count and lanes == 1:
+            return True
+        return all(self._delivery.settle(scope, Lane(channel, number), until) for number in range(1, lanes + 1))
+
+    def unsubscribe_unless(
+        self, scope: TenantScope, channel: str, may_stay: Callable[[Identity], bool], until: float
+    ) -> bool:
+        """Takes out of the channel whoever may not stay; False when time was up before (`until`: time.monotonic)."""
+        members = list(self.members(scope, channel))
+        for start in range(0, len(members), _LEAVING_AT_ONCE):
+            if time.monotonic() >= until:
+                return False
+            sockets = self._owned(scope, members[start : start + _LEAVING_AT_ONCE])
+            identities = self._connections.identities(sockets)
+            leaving = [
+                socket
+                for socket, identity in zip(sockets, identities, strict=True)
+                if identity is not None and not may_stay(identity)
+            ]
+            self._connections.unsubscribe_by_server(leaving, channel)
+        return True
+
+    def _owned(self, scope: TenantScope, connections: Sequence[str]) -> list[Socket]:
+        found = self._sockets.find_many(connections)
+        return [socket for socket in found if socket is not None and socket.scope == scope]
 
     def active(self, scope: TenantScope, pattern: str = "") -> dict[str, int]:
         """Channels that somebody is in, by how many connections; `pattern` as of file names.
@@ -193,8 +220,9 @@ class Channels:
         return {channel: count for channel, count in counts.items() if fnmatchcase(channel, pattern or "*")}
 
     def _sockets_of(self, scope: TenantScope, user: str, client: str) -> list[Socket]:
-        chosen = [one.client for one in self.connections_of(scope, user) if client in ("", one.client)]
-        return [socket for socket in self._sockets.find_many(chosen) if socket is not None and socket.scope == scope]
+        return self._owned(
+            scope, [one.client for one in self.connections_of(scope, user) if client in ("", one.client)]
+        )
 
     def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
         """Closes one connection of the scope with the code; False when it has none of that id."""
@@ -250,8 +278,7 @@ class Channels:
         return ConnectionPage(self._listed(scope, chosen), following)
 
     def _listed(self, scope: TenantScope, connections: Sequence[str]) -> list[ListedConnection]:
-        found = self._sockets.find_many(connections)
-        owned = [socket for socket in found if socket is not None and socket.scope == scope]
+        owned = self._owned(scope, connections)
         asked: list[list[Argument]] = [
             ["HMGET", user_key(scope, socket.user), f"c:{socket.connection}", f"s:{socket.connection}"]
             for socket in owned

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -197,14 +197,15 @@ class Connections:
             raise refused(status)
         return status == "ok"
 
-    def unsubscribe_by_server(self, socket: Socket, channel: str) -> bool:
-        """Takes the connection out of the channel and tells it so; False when it was not in it."""
+    def unsubscribe_by_server(self, sockets: Iterable[Socket], channel: str) -> int:
+        """Takes connections out of the channel and tells them so; returns how many were in it."""
+        left = [socket.connection for socket in sockets if self._taken_out(socket, channel)]
+        self._delivery.tell(left, unsubscribe_push(channel, UNSUBSCRIBED_BY_SERVER, "server unsubscribe"))
+        return len(left)
+
+    def _taken_out(self, socket: Socket, channel: str) -> bool:
         args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": ""}
-        if self._in_its_lane(_UNSUBSCRIBE, socket, channel, args) != "ok":
-            return False
-        push = unsubscribe_push(channel, UNSUBSCRIBED_BY_SERVER, "server unsubscribe")
-        self._delivery.push(socket.connection, [push])
-        return True
+        return self._in_its_lane(_UNSUBSCRIBE, socket, channel, args) == "ok"
 
     def _in_its_lane(self, what: Script, socket: Socket, channel: str, args: Mapping[str, Argument]) -> str:
         """Runs a script in the connection's lane, which the script knows better than we do; returns its status."""
@@ -256,21 +257,21 @@ class Connections:
 
     def identity(self, socket: Socket) -> Identity:
         """Who the connection is, by its record; `check` and every frame's script say whether it may still act."""
-        key = user_key(socket.scope, socket.user)
-        held = self._redis.call("HMGET", key, f"c:{socket.connection}", idempotent=True)
-        if not held[0]:
+        (identity,) = self.identities([socket])
+        if identity is None:
             raise refused("gone")
-        _, letters, expires, session, issued, *_ = held[0].split("\n")
-        granted = frozenset(permission for permission, letter in _LETTERS.items() if letter in letters)
-        return Identity(
-            scope=socket.scope,
-            user=socket.user,
-            permissions=granted,
-            session=session,
-            issued_at=int(issued),
-            expires_at=int(expires),
-            source="token",
-        )
+        return identity
+
+    def identities(self, sockets: Sequence[Socket]) -> list[Identity | None]:
+        """Who each connection is, None for one that is gone, in one round trip."""
+        asked: list[list[Argument]] = [
+            ["HMGET", user_key(socket.scope, socket.user), f"c:{socket.connection}"] for socket in sockets
+        ]
+        held = self._redis.pipeline(asked, idempotent=True)
+        for record in held:
+            if isinstance(record, Exception):
+                raise record
+        return [_identity(socket, *record) for socket, record in zip(sockets, held, strict=True)]
 
     def refresh(self, socket: Socket, identity: Identity) -> None:
         """Goes on under a newer token of the same user and tenant."""
@@ -346,6 +347,22 @@ class Connections:
             "need": _LETTERS[need],
             "lease_ms": LEASE_MS,
         }
+
+
+def _identity(socket: Socket, record: str | None) -> Identity | None:
+    if not record:
+        return None
+    _, letters, expires, session, issued, *_ = record.split("\n")
+    granted = frozenset(permission for permission, letter in _LETTERS.items() if letter in letters)
+    return Identity(
+        scope=socket.scope,
+        user=socket.user,
+        permissions=granted,
+        session=session,
+        issued_at=int(issued),
+        expires_at=int(expires),
+        source="token",
+    )
 
 
 def _lane_keys(scope: TenantScope, lane: Lane) -> tuple[Key, Key, Key]:

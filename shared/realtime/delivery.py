@@ -25,6 +25,7 @@ LEASE_MS: Final = 10_000
 _AFTER_LEASE_S: Final = 11
 _MARGIN_S: Final = 1.0
 _REAPED_ANYWAY: Final = 10
+_HELD_PAUSE_S: Final = 0.05
 _ADVANCE: Final = script(__file__, "advance")
 _WAKE: Final = script(__file__, "wake")
 
@@ -187,6 +188,18 @@ class Delivery:
         claim = self._redis.run(_WAKE, event.lane_keys, event.lane_args)
         return self._drain(event, claim, until)
 
+    def settle(self, scope: TenantScope, lane: Lane, until: float) -> bool:
+        """Sees to it that the lane's members have got all there is; False when that was not so by `until`."""
+        while time.monotonic() < until:
+            event = self.event(scope, lane.channel, lane=lane.number)
+            claim = self._redis.run(_WAKE, event.lane_keys, event.lane_args)
+            if claim == "idle":
+                return True
+            if claim == "held":
+                time.sleep(_HELD_PAUSE_S)
+            self._drain(event, claim, until)
+        return False
+
     def enqueue(self, scope: TenantScope, lanes: Sequence[Lane], delay_s: int = 0) -> None:
         """Has `deliver` look at these lanes; where the queue is down, sweep finds them."""
         try:
@@ -202,6 +215,11 @@ class Delivery:
         """Sends frames that belong to no channel to one connection."""
         posts = [Post(connection, [frame.encode() for frame in frames])]
         return self._sender.post(posts, time.monotonic() + 2.0).outcomes[connection]
+
+    def tell(self, connections: Sequence[str], frame: str) -> None:
+        """Sends a frame that belongs to no channel to many connections at once."""
+        posts = [Post(connection, [frame.encode()]) for connection in connections]
+        self._sender.post(posts, time.monotonic() + 2.0)
 
     def close(self, connections: Sequence[str], why: ServerDisconnect) -> None:
         """Tells the clients why, then has API Gateway close their sockets (it takes no close code)."""

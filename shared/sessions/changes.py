@@ -13,6 +13,8 @@ from shared.sessions.store import Change, IndexChange
 from shared.tenant.scope import TenantScope
 
 MAX_EVENT_BYTES: Final = 28_672
+# By then a `subscribe` that was let in before the change has joined, or its function's time is over.
+REVIEW_AFTER_MS: Final = 30_000
 _NOBODY: Final = Access()
 
 
@@ -44,23 +46,25 @@ def share(scope: TenantScope, before: Session, access: Access, now_ms: int) -> C
     require_active(before)
     after = replace(before, access=access, version=before.version + 1, updated_ms=now_ms).kept()
     moved = list(_sharing(scope, before, before.access, access))
-    return Change(after, _event(after, "updated", patch={}, access=access.as_dict()), moved)
+    review_ms = now_ms + REVIEW_AFTER_MS if _loses_readers(before.access, access) else None
+    return Change(after, _event(after, "updated", patch={}, access=access.as_dict()), moved, review_ms=review_ms)
 
 
 def end(scope: TenantScope, before: Session, now_ms: int) -> Change:
     """Readable from now on, no more."""
     require_active(before)
-    return _over(scope, before, Status.ENDED, now_ms)
+    return _over(scope, before, Status.ENDED, now_ms, now_ms + REVIEW_AFTER_MS)
 
 
 def expire(scope: TenantScope, before: Session, now_ms: int) -> Change:
-    return _over(scope, before, Status.EXPIRED, now_ms)
+    return _over(scope, before, Status.EXPIRED, now_ms, now_ms)
 
 
-def delete(scope: TenantScope, before: Session) -> Change:
+def delete(scope: TenantScope, before: Session, now_ms: int) -> Change:
     """Nothing is left, and whoever listens is told."""
     after = replace(before, version=before.version + 1)
-    return Change(after, _event(after, "deleted"), _removed(scope, before), delete=True)
+    review_ms = now_ms + REVIEW_AFTER_MS
+    return Change(after, _event(after, "deleted"), _removed(scope, before), delete=True, review_ms=review_ms)
 
 
 def forget(scope: TenantScope, before: Session) -> Change:
@@ -85,13 +89,17 @@ def encoded_data(data: Mapping[str, Any], max_bytes: int) -> str:
     return text
 
 
-def _over(scope: TenantScope, before: Session, status: Status, now_ms: int) -> Change:
+def _over(scope: TenantScope, before: Session, status: Status, now_ms: int, review_ms: int) -> Change:
     after = replace(before, status=status, version=before.version + 1, updated_ms=now_ms).kept()
     moved = [
         *_live(scope, before, "remove"),
         IndexChange(kept_key(scope), "add", before.id, after.forgotten_ms),
     ]
-    return Change(after, _event(after, str(status)), moved)
+    return Change(after, _event(after, str(status)), moved, review_ms=review_ms)
+
+
+def _loses_readers(before: Access, after: Access) -> bool:
+    return after.tenant is None and (before.tenant is not None or not before.users.keys() <= after.users.keys())
 
 
 def _removed(scope: TenantScope, session: Session) -> list[IndexChange]:

@@ -1,10 +1,12 @@
 """What time does to sessions: it ends them, and a day later it removes what is left."""
 
+import math
 from collections.abc import Sequence
 
 from shared.sessions import changes
+from shared.sessions.audience import Audience
 from shared.sessions.model import Session, Status
-from shared.sessions.places import kept_key, live_key
+from shared.sessions.places import kept_key, live_key, review_key, session_under
 from shared.sessions.store import IndexChange, SessionStore
 from shared.state.keys import Key
 from shared.tenant.scope import TenantScope
@@ -13,15 +15,19 @@ from shared.tenant.scope import TenantScope
 class SessionExpiry:
     """Called by sweep for the tenants that have something due."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, audience: Audience) -> None:
         self._store = store
+        self._audience = audience
 
-    def expire_due(self, scope: TenantScope, now_ms: int, limit: int) -> int:
+    def expire_due(self, scope: TenantScope, now_ms: int, limit: int, until: float = math.inf) -> int:
         """Ends the sessions whose time is over (each tells it once) and forgets old ones; returns how many.
 
-        At most `limit` of each kind; call again while it returns that many.
+        At most `limit` of each kind; call again while it returns that many. Until `until` (time.monotonic) it also lets
+        go of those who may not hear of sessions any more.
         """
-        return self._expire(scope, now_ms, limit) + self._forget(scope, now_ms, limit)
+        done = self._expire(scope, now_ms, limit) + self._forget(scope, now_ms, limit)
+        self._review(scope, now_ms, limit, until)
+        return done
 
     def next_due(self, scope: TenantScope) -> int | None:
         """The earliest time (unix ms) at which there is something to do."""
@@ -45,6 +51,13 @@ class SessionExpiry:
             done, _ = self._store.change(scope, session, changes.forget(scope, session))
             forgotten += done
         return forgotten
+
+    def _review(self, scope: TenantScope, now_ms: int, limit: int, until: float) -> None:
+        due = self._store.due(review_key(scope), now_ms, limit)
+        reviews = {session_under(name): name for name in due}
+        seen = {session_id for session_id in reviews if self._audience.review(scope, session_id, until)}
+        settled = [name for name in due if session_under(name) in seen]
+        self._store.reindex([IndexChange(review_key(scope), "remove", name) for name in settled])
 
     def _due(self, scope: TenantScope, index: Key, now_ms: int, limit: int) -> Sequence[Session]:
         """The sessions that an index says are due; entries without a record go."""

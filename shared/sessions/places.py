@@ -19,6 +19,11 @@ def kept_key(scope: TenantScope) -> Key:
     return scope.key("sessions", "kept")
 
 
+def review_key(scope: TenantScope) -> Key:
+    """Changes after which somebody may have to be let go: `review` by the time when sweep sees to it (unix ms)."""
+    return scope.key("sessions", "reviews")
+
+
 def list_key(scope: TenantScope, owner: str | None = None) -> Key:
     """The list of all sessions, or of an owner's."""
     return scope.key("sessions") if owner is None else scope.key("sessions", "owned", owner)
@@ -32,6 +37,16 @@ def shared_key(scope: TenantScope, user: str | None = None) -> Key:
 def place(session: Session) -> str:
     """The session's member in the lists; they are in the order of age."""
     return f"{session.created_ms:013d}:{session.id}"
+
+
+def review(session: Session) -> str:
+    """The change's member among the reviews."""
+    return f"{session.id}:{session.version}"
+
+
+def session_under(review: str) -> str:
+    """The session's id."""
+    return review.partition(":")[0]
 
 
 def session_at(place: str) -> str:

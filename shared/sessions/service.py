@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from shared.auth.identity import Identity
 from shared.errors import Conflict, NotFound, PermissionDenied, PreconditionFailed
+from shared.observe.log import failed
 from shared.sessions import changes
 from shared.sessions.access import SessionAccess
+from shared.sessions.audience import Audience
 from shared.sessions.model import Access, Session, Status
 from shared.sessions.store import Change, SessionStore
 from shared.settings import Settings
@@ -41,6 +43,7 @@ class Sessions:
         self,
         store: SessionStore,
         access: SessionAccess,
+        audience: Audience,
         settings: Settings,
         *,
         sleep: Callable[[float], None] = time.sleep,
@@ -48,6 +51,7 @@ class Sessions:
     ) -> None:
         self._store = store
         self._access = access
+        self._audience = audience
         self._settings = settings
         self._sleep = sleep
         self._clock = clock
@@ -108,7 +112,8 @@ class Sessions:
 
     def delete(self, identity: Identity, session_id: str, if_match: IfMatches | None) -> None:
         session = self._access.owned(identity, session_id)
-        self._change(identity, session, lambda held: changes.delete(identity.scope, held), if_match)
+        scope, now_ms = identity.scope, self._store.now_ms()
+        self._change(identity, session, lambda held: changes.delete(scope, held, now_ms), if_match)
 
     def _begun(self, new: NewSession, owner: str, session_id: str) -> Session:
         now_ms = self._store.now_ms()
@@ -140,16 +145,27 @@ class Sessions:
             change = step(session)
             done, current = self._store.change(identity.scope, session, change)
             if current is None and change.delete:
+                self._review(identity, change)
                 return session
             if current is None:
                 raise NotFound
             if done:
+                self._review(identity, change)
                 return current
             if self._clock() >= until:
                 raise Conflict("others keep changing the session", retry_after=1)
             session = current.seen_at(self._store.now_ms())
             self._sleep(random.uniform(0, longest_s))  # noqa: S311 (spreads the writers, keeps no secret)
             longest_s = min(_LONGEST_PAUSE_S, longest_s * 2)
+
+    def _review(self, identity: Identity, change: Change) -> None:
+        """What this leaves undone, sweep does: the change says when."""
+        if change.review_ms is None:
+            return
+        try:
+            self._audience.review(identity.scope, change.after.id)
+        except Exception as error:
+            failed("sessions.review", error)
 
 
 def _require(if_match: IfMatches | None, session: Session) -> None:

@@ -12,7 +12,7 @@ from shared.errors import InvalidToken, LimitReached
 from shared.realtime.delivery import Delivery
 from shared.realtime.protocol import publication_body
 from shared.sessions.model import FIELDS, Session, is_session_id, record_of, session_of
-from shared.sessions.places import kept_key, live_key, record_key
+from shared.sessions.places import kept_key, live_key, record_key, review, review_key
 from shared.state.client import Argument, Redis
 from shared.state.keys import Key
 from shared.state.scripts import script
@@ -39,12 +39,16 @@ class IndexChange:
 
 @dataclass(frozen=True)
 class Change:
-    """A session's next state, the data of the event that tells it ("" for none), and what moves in the indexes."""
+    """A session's next state, the data of the event that tells it ("" for none), and what moves in the indexes.
+
+    With `review_ms`, sweep sees then (unix ms) who may not hear of the session any more, if that was not done before.
+    """
 
     after: Session
     event: str
     indexes: Sequence[IndexChange] = ()
     delete: bool = False
+    review_ms: int | None = None
     request: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
@@ -109,6 +113,7 @@ class SessionStore:
         """
         event = self._delivery.event(scope, f"session:{before.id}")
         fields = [] if change.delete else _differences(before, change.after)
+        indexes = [*change.indexes, *_review(scope, change)]
         status, *rest = self._redis.run(
             _CHANGE,
             {**event.keys, "session": record_key(scope, before.id)},
@@ -119,9 +124,9 @@ class SessionStore:
                 "delete": int(change.delete),
                 **self._writing(change, fields, _moved(before, change.after)),
             },
-            more_keys=[index.key for index in change.indexes],
-            more_args=[*fields, *_flat(change.indexes)],
-            before=event.before,
+            more_keys=[index.key for index in indexes],
+            more_args=[*fields, *_flat(indexes)],
+            before=[*event.before, *self._note_review(scope, change)],
             idempotent=True,
         )
         if status != "done":
@@ -168,7 +173,7 @@ class SessionStore:
     def next_due(self, scope: TenantScope) -> int | None:
         """The earliest deadline of the tenant's sessions, unix ms."""
         first: list[list[Argument]] = [
-            ["ZRANGE", key, 0, 0, "WITHSCORES"] for key in (live_key(scope), kept_key(scope))
+            ["ZRANGE", key, 0, 0, "WITHSCORES"] for key in (live_key(scope), kept_key(scope), review_key(scope))
         ]
         found = self._redis.pipeline(first, idempotent=True)
         for entry in found:
@@ -185,6 +190,9 @@ class SessionStore:
             for index in changes
         ]
         self._redis.pipeline(commands, idempotent=True)
+
+    def _note_review(self, scope: TenantScope, change: Change) -> list[list[Argument]]:
+        return [] if change.review_ms is None else self._due.note(scope, DUE_KIND, change.review_ms)
 
     def _caller(self, identity: Identity) -> dict[str, Argument]:
         now_s = self.now_ms() // 1000
@@ -207,6 +215,12 @@ def _moved(before: Session, after: Session) -> int | None:
 def _differences(before: Session, after: Session) -> list[str]:
     old, new = record_of(before), record_of(after)
     return [text for i in range(0, len(new), 2) if new[i + 1] != old[i + 1] for text in (new[i], new[i + 1])]
+
+
+def _review(scope: TenantScope, change: Change) -> list[IndexChange]:
+    if change.review_ms is None:
+        return []
+    return [IndexChange(review_key(scope), "add", review(change.after), change.review_ms)]
 
 
 def _flat(indexes: Sequence[IndexChange]) -> list[Argument]:

@@ -1,7 +1,9 @@
 """What the server does to subscriptions: adds, ends, counts."""
 
 import time
+from collections.abc import Callable
 
+from shared.auth.identity import Identity
 from shared.realtime.protocol import SubscribeOptions
 from tests.realtime.conftest import World
 
@@ -66,13 +68,32 @@ def test_a_client_may_subscribe_again_after_the_server_took_it_out(world: World)
     assert world.sent.offsets(client.connection, CHANNEL) == [1]
 
 
+def let_go(world: World, may_stay: Callable[[Identity], bool] = lambda _: False) -> bool:
+    return world.realtime.channels.unsubscribe_unless(world.scope, CHANNEL, may_stay, time.monotonic() + 5)
+
+
 def test_everybody_is_taken_out_at_once(world: World) -> None:
     clients = [world.client(f"u{i}") for i in range(4)]
     for client in clients:
         world.subscribe(client, CHANNEL)
-    assert world.realtime.channels.unsubscribe_all(world.scope, CHANNEL) == 4
+    assert let_go(world)
     assert world.realtime.channels.presence(world.scope, CHANNEL) == {}
-    assert world.realtime.channels.unsubscribe_all(world.scope, "chat:nobody") == 0
+    for client in clients:
+        assert [push["code"] for push in world.sent.pushes(client.connection, "unsubscribe")] == [2000]
+
+
+def test_only_those_are_taken_out_who_may_not_stay(world: World) -> None:
+    clients = [world.client(user) for user in ("ann", "bob", "ann")]
+    for client in clients:
+        world.subscribe(client, CHANNEL)
+    assert let_go(world, lambda identity: identity.user == "ann")
+    assert world.realtime.channels.presence(world.scope, CHANNEL).keys() == {c.connection for c in clients[::2]}
+
+
+def test_nobody_is_taken_out_when_time_is_up(world: World) -> None:
+    world.subscribe(world.client("ann"), CHANNEL)
+    assert not world.realtime.channels.unsubscribe_unless(world.scope, CHANNEL, lambda _: False, 0.0)
+    assert len(world.realtime.channels.members(world.scope, CHANNEL)) == 1
 
 
 def test_active_channels_are_counted(world: World) -> None:
@@ -90,6 +111,6 @@ def test_a_channel_of_several_lanes_is_emptied_too(world: World) -> None:
     clients = [world.client(f"u{i}") for i in range(5)]
     for client in clients:
         world.subscribe(client, CHANNEL)
-    assert world.realtime.channels.unsubscribe_all(world.scope, CHANNEL) == 5
+    assert let_go(world)
     world.realtime.delivery.wake(world.scope, CHANNEL, time.monotonic() + 5, 3)
     assert world.realtime.channels.presence_stats(world.scope, CHANNEL)["num_clients"] == 0

@@ -12,8 +12,13 @@ import pytest
 
 from local.redis import ThreadedUpstash
 from shared.auth.identity import Identity, Permission
+from shared.auth.sockets import Socket
+from shared.files.store import FileStore
+from shared.realtime.connections import ConnectRequest, connect_extra
+from shared.realtime.protocol import SubscribeOptions
 from shared.realtime.realtime import Realtime
 from shared.sessions.access import SessionAccess
+from shared.sessions.audience import Audience
 from shared.sessions.expiry import SessionExpiry
 from shared.sessions.listing import SessionLists
 from shared.sessions.model import Access, Session
@@ -36,9 +41,11 @@ class Team:
         self.realtime = Realtime.from_settings(self.settings)
         self.store = SessionStore(self.realtime.redis, self.realtime.due, self.realtime.delivery, self.now)
         self.access = SessionAccess(self.store)
-        self.sessions = Sessions(self.store, self.access, self.settings)
+        self.files = FileStore(self.realtime.redis, self.realtime.due, self.realtime.delivery, self.now)
+        self.audience = Audience(self.store, self.realtime.channels, self.files.channels_of)
+        self.sessions = Sessions(self.store, self.access, self.audience, self.settings)
         self.lists = SessionLists(self.store)
-        self.expiry = SessionExpiry(self.store)
+        self.expiry = SessionExpiry(self.store, self.audience)
 
     def now(self) -> float:
         return time.time() + self.clock[0]
@@ -62,12 +69,21 @@ class Team:
         return self.sessions.create(self.identity(user), new, secrets.token_hex(16))
 
     def limited(self, **limits: int) -> Sessions:
-        return Sessions(self.store, self.access, replace(self.settings, **limits))  # type: ignore[arg-type]
+        settings = replace(self.settings, **limits)  # type: ignore[arg-type]
+        return Sessions(self.store, self.access, self.audience, settings)
 
     def events(self, session_id: str) -> list[dict[str, Any]]:
         """What subscribers of the session's channel were told, in order."""
         past = self.realtime.channels.history(self.scope, f"session:{session_id}", limit=-1)
         return [msgspec.json.decode("{" + members + "}")["data"] for _, members in past.publications]
+
+    def listen(self, channel: str, user: str = "ann", *permissions: Permission) -> Socket:
+        """A connected client of the user that is subscribed to the channel."""
+        connection, connections = f"{user}-{secrets.token_hex(4)}", self.realtime.connections
+        request = ConnectRequest(1, connect_extra(connection, 0, 0), None)
+        socket = connections.admit_connected(connection, self.identity(user, *permissions), "1.2.3.4", request)
+        connections.subscribe(socket, channel, 2, SubscribeOptions(), "")
+        return socket
 
     def other_environment(self) -> "Team":
         return Team(self.settings, self.scope, self.clock)

@@ -3,26 +3,13 @@
 import pytest
 
 from local.redis import ThreadedUpstash
-from shared.auth.sockets import Socket
-from shared.realtime.connections import ConnectRequest, connect_extra
-from shared.realtime.protocol import SubscribeOptions
-from shared.sessions.model import Session
 from tests.sessions.conftest import Team
 from tests.support.connections import RecordingConnections
 
 
-def listener(team: Team, session: Session, name: str = "c1") -> Socket:
-    """A connected client that is subscribed to the session's channel."""
-    connection = f"{name}-{team.scope.label}"
-    request = ConnectRequest(1, connect_extra(connection, 0, 0), None)
-    socket = team.realtime.connections.admit_connected(connection, team.identity(), "1.2.3.4", request)
-    team.realtime.connections.subscribe(socket, f"session:{session.id}", 2, SubscribeOptions(), "")
-    return socket
-
-
 def test_subscribers_get_every_change_in_version_order(team: Team, sent: RecordingConnections) -> None:
     session, ann = team.create(), team.identity()
-    socket = listener(team, session)
+    socket = team.listen(f"session:{session.id}")
     for i in range(3):
         team.sessions.patch(ann, session.id, {"i": i}, None)
     team.sessions.end(ann, session.id, None)
@@ -37,7 +24,7 @@ def test_subscribers_get_every_change_in_version_order(team: Team, sent: Recordi
 
 def test_an_expiry_that_sweep_finds_is_pushed(team: Team, sent: RecordingConnections) -> None:
     session = team.create(ttl_s=10)
-    socket = listener(team, session)
+    socket = team.listen(f"session:{session.id}")
     team.later(11)
     team.expiry.expire_due(team.scope, team.now_ms(), 10)
     assert [push["data"]["type"] for push in sent.pushes(socket.connection, "pub")] == ["session.expired"]
@@ -56,8 +43,8 @@ def test_patch_with_its_event_and_delivery_stays_within_its_budget(
     team: Team, upstash: ThreadedUpstash, listeners: int
 ) -> None:
     session = team.create()
-    for i in range(listeners):
-        listener(team, session, f"c{i}")
+    for _ in range(listeners):
+        team.listen(f"session:{session.id}")
     team.sessions.patch(team.identity(), session.id, {"warm": 1}, None)
     with upstash.counting() as cost:
         team.sessions.patch(team.identity(), session.id, {"a": 1}, None)

@@ -115,10 +115,10 @@ def test_what_is_over_stays_readable_for_a_day_and_then_leaves_nothing(
     session = team.create(ttl_s=10, access=Access("read", {"bob": "read"}))
     if over == "ended":
         team.sessions.end(team.identity(), session.id, None)
-    team.later(11)
+    team.later(31)
     team.expiry.expire_due(team.scope, team.now_ms(), 100)
     assert team.expiry.next_due(team.scope) == session.expires_ms + DAY * 1000
-    team.later(DAY - 20)
+    team.later(DAY - 40)
     assert team.sessions.get(team.identity(), session.id).status == over
     team.later(20)
     assert team.expiry.expire_due(team.scope, team.now_ms(), 100) == 1

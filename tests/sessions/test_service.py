@@ -103,7 +103,7 @@ def test_a_writer_that_never_gets_through_is_told_to_come_again(team: Team) -> N
         team.sessions.patch(ann, session.id, {"theirs": clock[0]}, None)
         return True
 
-    slow = Sessions(team.store, team.access, team.settings, sleep=lambda _: None, clock=lambda: clock[0])
+    slow = Sessions(team.store, team.access, team.audience, team.settings, sleep=lambda _: None, clock=lambda: clock[0])
     with pytest.raises(Conflict) as caught:
         slow.patch(ann, session.id, {"mine": 1}, others_are_faster)
     assert caught.value.retry_after == 1
