@@ -1,7 +1,7 @@
 """What the session routes answer, for the HTTP API's document; not imported by the function."""
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -50,10 +50,10 @@ class SessionConnection(BaseModel):
 
 
 class SessionConnections(BaseModel):
-    """Who is there now."""
+    """Who is there now, by the connections' ids."""
 
     items: list[SessionConnection]
-    next_cursor: Literal[None]
+    next_cursor: str | None
 
 
 _SESSION: Final = {
@@ -155,11 +155,11 @@ OPERATIONS: Final[dict[str, Described]] = {
         about="List who is subscribed to the session now",
         answers={
             200: Answer(
-                about="Connections by id.",
+                about="A page of connections.",
                 model=SessionConnections,
                 example={"items": [{"client": "BFaVtfGSIAMCKug=", "user": _ANN}], "next_cursor": None},
             )
         },
-        problems=(NotFound, LimitReached),
+        problems=(NotFound,),
     ),
 }

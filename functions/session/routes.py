@@ -10,7 +10,7 @@ from shared.http.dependencies import IdempotencyKey, IfMatch, IfNoneMatch, PageL
 from shared.http.idempotency import Idempotency
 from shared.http.pagination import Cursors
 from shared.http.preconditions import is_unchanged, matches
-from shared.http.requests import JSON, MERGE_PATCH, body_of, json_object, valid
+from shared.http.requests import JSON, MERGE_PATCH, Whole, body_of, json_object, valid
 from shared.realtime.channels import Channels
 from shared.sessions.listing import SessionLists, Wanted
 from shared.sessions.merge import merged
@@ -31,7 +31,6 @@ router: Final = APIRouter(prefix="/sessions")
 _PRIVATE: Final = {"Cache-Control": "private, no-cache"}
 
 Desk = Annotated[Sessions, service("sessions")]
-TheChannels = Annotated[Channels, service("channels")]
 Creator = Annotated[Identity, permitted("sessions.create")]
 Lister = Annotated[Identity, permitted("sessions.list")]
 Reader = Annotated[Identity, permitted("sessions.read")]
@@ -61,8 +60,8 @@ class CreateBody(_Body):
     """A new session; without `max_lifetime_seconds` use can keep it alive for a year."""
 
     data: dict[str, Any] = Field(default_factory=dict)
-    ttl_seconds: Annotated[int, Field(ge=1, le=MAX_TTL_S)] = DEFAULT_TTL_S
-    max_lifetime_seconds: Annotated[int, Field(ge=1, le=MAX_LIFETIME_S)] = MAX_LIFETIME_S
+    ttl_seconds: Annotated[Whole, Field(ge=1, le=MAX_TTL_S)] = DEFAULT_TTL_S
+    max_lifetime_seconds: Annotated[Whole, Field(ge=1, le=MAX_LIFETIME_S)] = MAX_LIFETIME_S
     access: AccessBody = Field(default_factory=AccessBody)
     owner: _UserId | None = None
 
@@ -186,8 +185,20 @@ def delete(caller: Deleter, desk: Desk, session_id: str, if_match: IfMatch = Non
 
 
 @router.get("/{session_id}/connections")
-def connections(caller: Watcher, desk: Desk, channels: TheChannels, session_id: str) -> Response:
+def connections(
+    caller: Watcher,
+    desk: Desk,
+    channels: Annotated[Channels, service("channels")],
+    cursors: Annotated[Cursors, service("cursors")],
+    session_id: str,
+    limit: PageLimit = 50,
+    cursor: str | None = None,
+) -> Response:
     session = desk.get(caller, session_id)
-    members = channels.presence(caller.scope, f"session:{session.id}")
-    items = [{"client": client, **member} for client, member in sorted(members.items())]
-    return Response(compact({"items": items, "next_cursor": None}), headers=_PRIVATE, media_type=JSON)
+    filters = {"list": "session connections", "session": session.id}
+    after = cursors.position(caller.scope, filters, cursor)
+    members = channels.members(caller.scope, f"session:{session.id}")
+    found = sorted(client for client in members if client > after)
+    following = cursors.signed(caller.scope, filters, found[limit - 1]) if len(found) > limit else None
+    items = [{"client": client, **members[client]} for client in found[:limit]]
+    return Response(compact({"items": items, "next_cursor": following}), headers=_PRIVATE, media_type=JSON)

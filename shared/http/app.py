@@ -19,5 +19,6 @@ def create_app(title: str, routers: Sequence[APIRouter], **services: Any) -> Fas
         setattr(app.state, name, service)
     for router in routers:
         app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
     answer_with_problems(app)
     return app

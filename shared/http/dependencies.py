@@ -24,7 +24,7 @@ def identify(request: Request) -> Identity:
         keys: ApiKeys = request.app.state.api_keys
         return _in_tenant(keys.identify(api_key), _asked_tenant(request))
     if scheme.lower() != "bearer" or not credential.strip():
-        raise Unauthorized("send Authorization: Bearer <access token>")
+        raise Unauthorized("send Authorization: Bearer <access token>, or X-API-Key: <key>")
     authenticator: Authenticator = request.app.state.authenticator
     return authenticator.from_token(credential.strip(), _asked_tenant(request))
 

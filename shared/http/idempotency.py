@@ -23,8 +23,9 @@ from shared.state.scripts import script
 _BEGIN: Final = script(__file__, "idempotency_begin")
 _FINISH: Final = script(__file__, "idempotency_finish")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-# API Gateway gives up on a request after 30 s, Lambda kills it after 29 s.
-LOCK_MS: Final = 30_000
+# Longer than a request takes, so that duplicates wait for the first, and short for who waits after a worker's death. An
+# attempt that takes longer does no harm: the next makes the same thing of the same seed.
+LOCK_MS: Final = 6_000
 KEEP_MS: Final = 86_400_000
 SEED_BYTES: Final = 16
 

@@ -16,6 +16,7 @@ _RESPONSES: Final = "#/components/responses/"
 _BY_STATUS: Final[Mapping[int, Sequence[str]]] = {
     401: ["WWW-Authenticate"],
     409: ["Retry-After"],
+    412: ["ETag"],
     429: ["Retry-After"],
     503: ["Retry-After"],
 }

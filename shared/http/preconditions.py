@@ -16,7 +16,7 @@ def is_unchanged(if_none_match: str | None, etag: str) -> bool:
     if if_none_match is None:
         return False
     tags = {tag.removeprefix("W/") for tag in _tags(if_none_match)}
-    return "*" in tags or etag in tags
+    return "*" in tags or etag in tags or etag.strip('"') in tags
 
 
 def _tags(header: str) -> set[str]:

@@ -9,9 +9,11 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared import errors
 from shared.errors import Internal, Invalid, TrafficCopError
+from shared.http.complaints import complaint, summary
 from shared.http.requests import request_id
 from shared.observe.log import log
 
@@ -54,6 +56,8 @@ def _headers(error: TrafficCopError) -> dict[str, str]:
         headers["Retry-After"] = str(error.retry_after)
     elif error.status in (429, 503):
         headers["Retry-After"] = "1"
+    if error.status == 412 and "version" in error.extra:
+        headers["ETag"] = f'"{error.extra["version"]}"'
     if error.status == 401:
         challenge = "" if error.code == "unauthorized" else ', error="invalid_token"'
         headers["WWW-Authenticate"] = f'Bearer realm="traffic-cop"{challenge}'
@@ -69,14 +73,22 @@ def _expected(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    told = [{"detail": item["msg"], "parameter": str(item["loc"][-1])} for item in error.errors()]
-    return problem(Invalid("a parameter is wrong", told), request_id(request))
+    told = [(str(item["loc"][-1]), complaint(item)) for item in error.errors()]
+    wrong = Invalid(summary(told), [{"detail": text, "parameter": name} for name, text in told])
+    return problem(wrong, request_id(request))
 
 
 def _by_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     known = _BY_STATUS.get(error.status_code, errors.Internal)
-    return problem(known(), request_id(request), error.headers)
+    allowed = {"Allow": _allowed(request)} if error.status_code == 405 else {}
+    return problem(known(), request_id(request), {**(error.headers or {}), **allowed})
+
+
+def _allowed(request: Request) -> str:
+    """All the methods of the resource; Starlette names those of the first route only."""
+    routes = (route for route in request.app.state.routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    return ", ".join(sorted({method for route in routes for method in route.methods}))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

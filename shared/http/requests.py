@@ -4,12 +4,13 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, Strict, ValidationError
 
 from shared.errors import Invalid, TooLarge, UnsupportedType
+from shared.http.complaints import complaint, summary
 
 MAX_BODY_BYTES: Final = 1_048_576
 # What walks a document recursively later must never meet Python's own limit.
@@ -17,6 +18,14 @@ _MAX_DEPTH: Final = 100
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Strict()]
+"""An integer in a body, where JSON knows numbers only: 3600, 3600.0 and 36e2 are one."""
 
 
 def request_id(request: Request) -> str:
@@ -61,13 +70,17 @@ def valid(model: type[_Model], given: Any) -> _Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise Invalid("the body does not fit", [_told(item) for item in error.errors()]) from error
+        told = [(item["loc"], complaint(item, model)) for item in error.errors()]
+        raise Invalid(
+            summary((".".join(map(str, place)), text) for place, text in told),
+            [{"detail": text, "pointer": _pointer(place)} for place, text in told],
+        ) from error
 
 
 def parsed_object(raw: bytes) -> dict[str, Any]:
     """JSON as RFC 8259 has it: UTF-8, finite numbers, whole characters; raises Invalid."""
     try:
-        value = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(_text(raw), parse_constant=_no_constant, parse_float=_finite)
         if b"\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode()
         _require_shallow(value)
@@ -76,6 +89,14 @@ def parsed_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid("the body must be a JSON object")
     return value
+
+
+def _text(raw: bytes) -> str:
+    """UTF-8; the byte order mark that some editors and shells put first is not meant."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from error
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -104,9 +125,8 @@ def _children(node: Any) -> Iterable[Any]:
     return node if isinstance(node, list) else ()
 
 
-def _told(item: Any) -> dict[str, Any]:
-    pointer = "#" + "".join(f"/{_escaped(str(step))}" for step in item["loc"])
-    return {"detail": item["msg"], "pointer": pointer}
+def _pointer(place: Sequence[str | int]) -> str:
+    return "#" + "".join(f"/{_escaped(str(step))}" for step in place)
 
 
 def _escaped(step: str) -> str:

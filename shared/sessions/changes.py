@@ -74,7 +74,9 @@ def forget(scope: TenantScope, before: Session) -> Change:
 
 def require_active(session: Session) -> None:
     if session.status is not Status.ACTIVE:
-        raise Conflict(f"the session is {session.status}", session_status=session.status)
+        raise Conflict(
+            f"the session is {session.status}: it can be read, and nothing more", session_status=session.status
+        )
 
 
 def encoded_data(data: Mapping[str, Any], max_bytes: int) -> str:

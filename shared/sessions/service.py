@@ -60,7 +60,7 @@ class Sessions:
         """A new session under an id of ours (128 random bits in hex); the same id again finds what it made."""
         owner = new.owner or identity.user
         if owner != identity.user and not identity.is_admin:
-            raise PermissionDenied("only an admin creates sessions of others")
+            raise PermissionDenied("only an admin may name another owner")
         session = self._begun(new, owner, session_id)
         change = changes.create(identity.scope, session, session_id)
         most, most_owned = self._settings.max_sessions_per_tenant, self._settings.max_sessions_per_user

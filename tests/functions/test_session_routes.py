@@ -102,7 +102,7 @@ def test_a_session_needs_no_members_at_all(site: Site) -> None:
 
 def test_get_answers_304_to_who_has_this_version(site: Site) -> None:
     path = f"/sessions/{site.create()['id']}"
-    for tag in ('"1"', 'W/"1"', '"0", "1"', "*"):
+    for tag in ('"1"', 'W/"1"', '"0", "1"', "1", "*"):
         answer = site.call("GET", path, if_none_match=tag)
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", '"1"')
     assert site.call("GET", path, if_none_match='"2"').status_code == 200
@@ -120,6 +120,7 @@ def test_patch_with_a_stale_tag_is_412_and_with_the_right_one_works(site: Site) 
     path = f"/sessions/{site.create()['id']}"
     assert site.call("PATCH", path, {"a": 1}, if_match='"1"').status_code == 200
     assert problem_of(site.call("PATCH", path, {"a": 2}, if_match='"1"'), 412, "precondition-failed")["version"] == 2
+    assert site.call("PATCH", path, {"a": 2}, if_match='"1"').headers["etag"] == '"2"'
 
 
 @pytest.mark.parametrize("path", ["/sessions", "/sessions/{id}"])
@@ -318,9 +319,41 @@ def test_an_unknown_route_is_a_404_problem(site: Site, path: str) -> None:
 
 
 def test_a_wrong_method_is_a_405_problem(site: Site) -> None:
-    answer = site.call("PUT", "/sessions")
-    problem_of(answer, 405, "method-not-allowed")
-    assert "POST" in answer.headers["allow"] or "GET" in answer.headers["allow"]
+    for path, allowed in (
+        ("/sessions", "GET, POST"),
+        (f"/sessions/{'0' * 32}", "DELETE, GET, PATCH"),
+        (f"/sessions/{'0' * 32}/end", "POST"),
+    ):
+        answer = site.call("PUT", path)
+        problem_of(answer, 405, "method-not-allowed")
+        assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"ttl": 60}, "ttl: is not known here; known are data, ttl_seconds, max_lifetime_seconds, access, owner"),
+        ({"access": {"public": True}}, "access.public: is not known here; known are tenant, users"),
+        ({"data": "x", "ttl_seconds": 0.5}, "data: must be an object; ttl_seconds: must be an integer"),
+        ({"access": "tenant"}, "access: must be an object"),
+        ({"access": {"tenant": "all"}}, "access.tenant: must be 'read' or 'write'"),
+        (
+            {"data": 1, "access": 1, "owner": 1, "ttl_seconds": "1", "max_lifetime_seconds": 0},
+            "data: must be an object; ttl_seconds: must be an integer; "
+            "max_lifetime_seconds: must be greater than or equal to 1; and 2 more",
+        ),
+    ],
+)
+def test_the_detail_says_what_is_wrong_in_the_words_of_json(site: Site, body: dict[str, Any], detail: str) -> None:
+    assert problem_of(site.call("POST", "/sessions", body), 422, "invalid")["detail"] == detail
+
+
+@pytest.mark.parametrize("ttl", [b"3600", b"3600.0", b"36e2"])
+def test_a_whole_number_may_be_written_in_any_way(site: Site, ttl: bytes) -> None:
+    headers = {"authorization": f"Bearer {site.token()}"}
+    answer = site.client.post("/sessions", headers=headers, content=b'{"ttl_seconds":' + ttl + b',"data":{"f":1.0}}')
+    assert (answer.status_code, answer.json()["ttl_seconds"]) == (201, 3600)
+    assert '"f":1.0' in answer.text
 
 
 def test_an_api_key_acts_with_its_permissions(site: Site) -> None:
@@ -355,6 +388,24 @@ def test_who_is_connected_to_a_session(site: Site, sent: RecordingConnections) -
     world.subscribe(client, f"session:{session_id}")
     items = site.call("GET", path).json()["items"]
     assert [(item["client"], item["user"]) for item in items] == [(client.connection, "ann")]
+
+
+def test_connections_come_in_pages_whatever_their_number_and_lanes(site: Site, sent: RecordingConnections) -> None:
+    object.__setattr__(site.team.settings, "lane_size", 2)
+    session_id = site.create(access={"tenant": "read"})["id"]
+    here = sorted(site.team.listen(f"session:{session_id}", user).connection for user in ("ann", "bob", "cat", "ann"))
+    path, items, cursor = f"/sessions/{session_id}/connections?limit=3", [], ""
+    while cursor is not None:
+        page = site.call("GET", f"{path}&cursor={cursor}").json()
+        items += page["items"]
+        cursor = page["next_cursor"]
+    assert [item["client"] for item in items] == here
+    assert {item["client"].partition("-")[0] == item["user"] for item in items} == {True}
+    assert len(site.call("GET", path).json()["items"]) == 3
+    cursor = site.call("GET", path).json()["next_cursor"]
+    other = site.create()["id"]
+    problem_of(site.call("GET", f"/sessions/{other}/connections?cursor={cursor}"), 422, "invalid")
+    problem_of(site.call("GET", f"/sessions?cursor={cursor}"), 422, "invalid")
 
 
 def test_get_costs_one_round_trip_and_three_commands(site: Site, upstash: ThreadedUpstash) -> None:

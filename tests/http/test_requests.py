@@ -27,6 +27,15 @@ def test_every_json_object_is_taken_as_it_is(value: dict[str, object], ascii_onl
     assert parsed_object(raw) == value
 
 
+def test_a_byte_order_mark_is_not_meant() -> None:
+    assert parsed_object(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
+
+
+def test_what_is_not_utf_8_is_told_where() -> None:
+    with pytest.raises(Invalid, match="byte 6 is not UTF-8"):
+        parsed_object(b'{"a":"\xe9"}')
+
+
 @given(st.binary(max_size=60))
 def test_bytes_are_an_object_or_invalid(raw: bytes) -> None:
     with contextlib.suppress(Invalid):
