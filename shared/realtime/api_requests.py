@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from shared.errors import Invalid, NotAvailable
+from shared.realtime.json_depth import TooDeep, refuse_deep
 from shared.realtime.namespaces import check_name
 from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnect, SubscribeOptions
 
@@ -172,8 +173,10 @@ def decoded(body: bytes, kind: type[Any]) -> Any:
     """The request in a body; an empty body is `{}`. Raises Invalid."""
     try:
         # What stays raw would otherwise pass without being text.
-        return msgspec.json.decode(body.decode() or "{}", type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        text = body.decode() or "{}"
+        refuse_deep(text)
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, TooDeep) as error:
         raise Invalid(f"bad request: {str(error)[:200]}") from error
 
 
@@ -188,7 +191,8 @@ def _json_in(text: str) -> bytes:
     """Binary publications are not for JSON clients, so what is inside must be JSON."""
     try:
         data = base64.b64decode(text, validate=True)
-        msgspec.json.decode(data.decode())
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        refuse_deep(data.decode())
+        msgspec.json.decode(data)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise Invalid("b64data must hold JSON") from error
     return data

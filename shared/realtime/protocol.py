@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from shared.errors import TrafficCopError
+from shared.realtime.json_depth import TooDeep, refuse_deep
 
 # Names no event, so that SDKs ignore it; `{}` would be taken for a ping (DESIGN §2).
 KEEP_ALIVE: Final = '{"push":{"channel":"$ka"}}'
@@ -181,11 +182,12 @@ def decode_frame(text: str) -> list[Command]:
     """The commands of one frame, in order; a client's `{}` is left out. Raises BadFrame."""
     try:
         return [_decoded(line) for line in text.split("\n") if line.strip() not in ("", "{}")]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeError, TooDeep) as error:
         raise BadFrame(str(error)) from error
 
 
 def _decoded(line: str) -> Command:
+    refuse_deep(line)
     command = _DECODER.decode(line)
     carried = [name for name in METHODS if getattr(command, name) is not None]
     if len(carried) != 1 or (command.id <= 0 and carried != ["send"]):
