@@ -1,4 +1,4 @@
-"""Refuses JSON nested so deeply that it could break who reads it after us: clients' parsers have limits of their own."""
+"""Refuses JSON nested so deeply that it could break those who read it after us: parsers have limits of their own."""
 
 import re
 from typing import Final
