@@ -53,11 +53,12 @@ def share(scope: TenantScope, before: Session, access: Access, now_ms: int) -> C
 def end(scope: TenantScope, before: Session, now_ms: int) -> Change:
     """Readable from now on, no more."""
     require_active(before)
-    return _over(scope, before, Status.ENDED, now_ms, now_ms + REVIEW_AFTER_MS)
+    return replace(_over(scope, before, Status.ENDED, now_ms), review_ms=now_ms + REVIEW_AFTER_MS)
 
 
 def expire(scope: TenantScope, before: Session, now_ms: int) -> Change:
-    return _over(scope, before, Status.EXPIRED, now_ms, now_ms)
+    """Those who hear of it, if any, must then be let go."""
+    return _over(scope, before, Status.EXPIRED, now_ms)
 
 
 def delete(scope: TenantScope, before: Session, now_ms: int) -> Change:
@@ -91,13 +92,13 @@ def encoded_data(data: Mapping[str, Any], max_bytes: int) -> str:
     return text
 
 
-def _over(scope: TenantScope, before: Session, status: Status, now_ms: int, review_ms: int) -> Change:
+def _over(scope: TenantScope, before: Session, status: Status, now_ms: int) -> Change:
     after = replace(before, status=status, version=before.version + 1, updated_ms=now_ms).kept()
     moved = [
         *_live(scope, before, "remove"),
         IndexChange(kept_key(scope), "add", before.id, after.forgotten_ms),
     ]
-    return Change(after, _event(after, str(status)), moved, review_ms=review_ms)
+    return Change(after, _event(after, str(status)), moved)
 
 
 def _loses_readers(before: Access, after: Access) -> bool:

@@ -34,22 +34,25 @@ class SessionExpiry:
         return self._store.next_due(scope)
 
     def _expire(self, scope: TenantScope, now_ms: int, limit: int) -> int:
-        expired = 0
+        expired, heard = 0, []
         for session in self._due(scope, live_key(scope), now_ms, limit):
             if session.status is not Status.ACTIVE:
                 self._store.reindex([IndexChange(live_key(scope), "remove", session.id)])
             elif session.expires_ms > now_ms:
                 self._store.reindex(_put_off(scope, session))
             else:
-                done, _ = self._store.change(scope, session, changes.expire(scope, session, now_ms))
-                expired += done
+                change = changes.expire(scope, session, now_ms)
+                changed = self._store.change(scope, session, change)
+                expired += changed.done
+                if changed.heard:
+                    heard.append(change.after)
+        self._store.review(scope, heard, now_ms)
         return expired
 
     def _forget(self, scope: TenantScope, now_ms: int, limit: int) -> int:
         forgotten = 0
         for session in self._due(scope, kept_key(scope), now_ms, limit):
-            done, _ = self._store.change(scope, session, changes.forget(scope, session))
-            forgotten += done
+            forgotten += self._store.change(scope, session, changes.forget(scope, session)).done
         return forgotten
 
     def _review(self, scope: TenantScope, now_ms: int, limit: int, until: float) -> None:

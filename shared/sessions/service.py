@@ -143,7 +143,7 @@ class Sessions:
         while True:
             _require(if_match, session)
             change = step(session)
-            done, current = self._store.change(identity.scope, session, change)
+            done, current, _ = self._store.change(identity.scope, session, change)
             if current is None and change.delete:
                 self._review(identity, change)
                 return session

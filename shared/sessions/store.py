@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.auth.due import DueIndex
 from shared.auth.identity import Identity
@@ -50,6 +50,14 @@ class Change:
     delete: bool = False
     review_ms: int | None = None
     request: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+class Changed(NamedTuple):
+    """Whether it was done, the session as it is now (None when it is gone), and whether anybody may have heard."""
+
+    done: bool
+    session: Session | None
+    heard: bool = False
 
 
 class SessionStore:
@@ -106,11 +114,8 @@ class SessionStore:
         self._delivery.finish(event, answer[1])
         return True
 
-    def change(self, scope: TenantScope, before: Session, change: Change) -> tuple[bool, Session | None]:
-        """Puts the change in the place of `before` and tells so.
-
-        Returns whether that worked, and the session as it is now: None when it is gone.
-        """
+    def change(self, scope: TenantScope, before: Session, change: Change) -> Changed:
+        """Puts the change in the place of `before` and tells so."""
         event = self._delivery.event(scope, f"session:{before.id}")
         fields = [] if change.delete else _differences(before, change.after)
         indexes = [*change.indexes, *_review(scope, change)]
@@ -130,9 +135,9 @@ class SessionStore:
             idempotent=True,
         )
         if status != "done":
-            return False, session_of(rest)
+            return Changed(False, session_of(rest))
         self._delivery.finish(event, rest[0])
-        return True, change.after
+        return Changed(True, change.after, heard=bool(rest[0]))
 
     def touch(self, scope: TenantScope, before: Session, after: Session) -> bool:
         """Notes a use; False when the session is not active any more."""
@@ -180,6 +185,12 @@ class SessionStore:
             if isinstance(entry, Exception):
                 raise entry
         return min((int(float(entry[1])) for entry in found if entry), default=None)
+
+    def review(self, scope: TenantScope, sessions: Sequence[Session], at_ms: int) -> None:
+        """Has sweep see then who may not hear of the sessions any more."""
+        entries = [part for session in sessions for part in (at_ms, review(session))]
+        if entries:
+            self._redis.call("ZADD", review_key(scope), *entries, idempotent=True)
 
     def reindex(self, changes: Sequence[IndexChange]) -> None:
         """Index entries that do not agree with their records."""

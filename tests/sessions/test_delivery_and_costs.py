@@ -57,3 +57,18 @@ def test_touch_within_its_throttle_costs_what_get_costs(team: Team, upstash: Thr
     with upstash.counting() as cost:
         team.sessions.touch(team.identity(), session.id)
     assert (cost.round_trips, cost.commands) == (1, 3)
+
+
+def test_an_expiry_that_nobody_hears_costs_nothing_for_listeners(team: Team, upstash: ThreadedUpstash) -> None:
+    def cost_of(listeners: int) -> int:
+        session = team.create(ttl_s=10)
+        for _ in range(listeners):
+            team.listen(f"session:{session.id}")
+        team.later(11)
+        with upstash.counting() as cost:
+            assert team.expiry.expire_due(team.scope, team.now_ms(), 10) == 1
+        return cost.round_trips
+
+    # What is due of three kinds, its record, the change.
+    assert cost_of(0) == 5
+    assert cost_of(1) > 5
