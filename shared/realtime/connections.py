@@ -17,21 +17,19 @@ from shared.errors import (
     TrafficCopError,
     Unavailable,
 )
-from shared.realtime.delivery import Delivered, Delivery, Lane, channel_keys, lane_key, user_key
+from shared.realtime.delivery import Delivered, Delivery, user_key
+from shared.realtime.departures import Departures
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
 from shared.realtime.protocol import SubscribeOptions, client_info, unsubscribe_push
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
-from shared.state.keys import Key
 from shared.state.scripts import Script, script
-from shared.tenant.scope import TenantScope
 
 LEASE_MS: Final = 540_000
 # Leases that end before the sweep after the next are kept alive now.
 KEPT_ALIVE_AHEAD_MS: Final = 130_000
 GRACE_S: Final = 25
 UNSUBSCRIBED_BY_SERVER: Final = 2000
-_LEAVES_A_CALL: Final = 16
 _CHANNELS_REMEMBERED: Final = 10_000
 # The SDKs' getState: an unrecoverable position is answered by error 112.
 _GET_STATE: Final = 2
@@ -45,9 +43,8 @@ _LETTERS: Final = {
     Permission.ADMIN: "a",
 }
 READ: Final = _LETTERS[Permission.READ]
-_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _DISCONNECT, _LEAVE, _REFRESH, _PUBLISH, _CHECK = (
-    script(__file__, name)
-    for name in ("connect", "subscribe", "unsubscribe", "disconnect", "leave", "refresh", "client_publish", "check")
+_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _REFRESH, _PUBLISH, _CHECK = (
+    script(__file__, name) for name in ("connect", "subscribe", "unsubscribe", "refresh", "client_publish", "check")
 )
 
 
@@ -99,6 +96,7 @@ class Connections:
         self._sockets = sockets
         self._delivery = delivery
         self._settings = settings
+        self._departures = Departures(redis, delivery)
         # Where newcomers go in channels of several lanes; the script corrects what is out of date.
         self._newest: dict[tuple[str, str], int] = {}
 
@@ -293,52 +291,9 @@ class Connections:
         if status != "ok":
             raise refused(status)
 
-    def disconnect(self, socket: Socket, *, if_lease_ended: bool = False) -> bool:
+    def disconnect(self, socket: Socket, *, if_lease_ended: bool = False, comes_back: bool = False) -> bool:
         """Forgets the connection and leaves its channels; False when there was none, or its lease goes on."""
-        scope = socket.scope
-        status, *left = self._redis.run(
-            _DISCONNECT,
-            {
-                "user": user_key(scope, socket.user),
-                "leases": scope.key("leases"),
-                "addresses": scope.key("addresses"),
-            },
-            {
-                "conn": socket.connection,
-                "personal": personal_channel(socket.user),
-                "if_lease_ended": int(if_lease_ended),
-            },
-            idempotent=True,
-        )
-        if left:
-            self._leave_all(socket, [Lane(*pair) for pair in zip(left[::2], left[1::2], strict=True)])
-        return bool(status == "ok")
-
-    def _leave_all(self, socket: Socket, lanes: Sequence[Lane]) -> None:
-        """Takes the connection out of its lanes, and only then drops its record; `deliver` tells the others."""
-        told: list[Lane] = []
-        for start in range(0, len(lanes), _LEAVES_A_CALL):
-            part = lanes[start : start + _LEAVES_A_CALL]
-            last = start + _LEAVES_A_CALL >= len(lanes)
-            heard = self._leave(socket, part, last)
-            told += [lane for lane, waits in zip(part, heard, strict=True) if waits]
-        if told:
-            self._delivery.enqueue(socket.scope, told)
-
-    def _leave(self, socket: Socket, lanes: Sequence[Lane], last: bool) -> Any:
-        scope = socket.scope
-        return self._redis.run(
-            _LEAVE,
-            {
-                "user": user_key(scope, socket.user),
-                "leases": scope.key("leases"),
-                "lanes": scope.key("lanes"),
-            },
-            {"conn": socket.connection, "last": int(last)},
-            more_keys=[key for lane in lanes for key in _lane_keys(scope, lane)],
-            more_args=[part for lane in lanes for part in _lane_args(lane)],
-            idempotent=True,
-        )
+        return self._departures.disconnect(socket, if_lease_ended=if_lease_ended, comes_back=comes_back)
 
     def _frame(self, socket: Socket, need: Permission) -> dict[str, Argument]:
         return {
@@ -363,16 +318,6 @@ def _identity(socket: Socket, record: str | None) -> Identity | None:
         expires_at=int(expires),
         source="token",
     )
-
-
-def _lane_keys(scope: TenantScope, lane: Lane) -> tuple[Key, Key, Key]:
-    keys = channel_keys(scope, lane.channel)
-    return keys["channel"], lane_key(scope, *lane), keys["log"]
-
-
-def _lane_args(lane: Lane) -> tuple[Argument, ...]:
-    options = namespace_of(lane.channel)
-    return lane.channel, lane.number, options.log_size, options.log_ttl_ms, int(options.join_leave)
 
 
 def _wanted(options: SubscribeOptions | None, namespace: Namespace) -> dict[str, Argument]:

@@ -161,7 +161,7 @@ class Delivery:
             "join_leave": int(options.join_leave),
         }
         keys = {**channel_keys(scope, channel), "leases": scope.key("leases"), "lanes": scope.key("lanes")}
-        before = self._due.note(scope, "lanes", int(time.time() * 1000) + LEASE_MS)
+        before = self.note_lanes(scope)
         other = None
         if second is not None:
             other = self.event(scope, second)
@@ -210,6 +210,10 @@ class Delivery:
     def note_lease(self, scope: TenantScope, lease_ms: int) -> list[list[Argument]]:
         """The command that has sweep look at a lease that begins now."""
         return self._due.note(scope, "leases", int(time.time() * 1000) + lease_ms)
+
+    def note_lanes(self, scope: TenantScope) -> list[list[Argument]]:
+        """The command that has sweep look at the scope's lanes when a lease from now has ended."""
+        return self._due.note(scope, "lanes", int(time.time() * 1000) + LEASE_MS)
 
     def push(self, connection: str, frames: Sequence[str]) -> Outcome:
         """Sends frames that belong to no channel to one connection."""

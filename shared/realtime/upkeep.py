@@ -69,6 +69,8 @@ class Upkeep:
             self._reap(scope, ended)
             if time.monotonic() >= until or len(ended) < _BATCH:
                 break
+        # Addresses that nobody is connected from any more.
+        self._redis.call("ZREMRANGEBYSCORE", scope.key("addresses"), "-inf", 0, idempotent=True)
         earliest = self._earliest(scope, "leases")
         return None if earliest is None else earliest - KEPT_ALIVE_AHEAD_MS
 
@@ -99,9 +101,18 @@ class Upkeep:
         delivered = [socket for socket in owned if outcomes[socket.connection] is Outcome.DELIVERED]
         old = self._renew(scope, delivered) if delivered else []
         for socket in owned:
-            if outcomes[socket.connection] is Outcome.GONE or socket.connection in old:
+            if outcomes[socket.connection] is Outcome.GONE:
                 self._connections.disconnect(socket)
-        self._delivery.close(old, FORCE_RECONNECT)
+        self.ask_back([socket for socket in owned if socket.connection in old])
+
+    def ask_back(self, sockets: Sequence[Socket]) -> None:
+        """Has clients come again before API Gateway closes; nobody hears of it when they do."""
+        for socket in sockets:
+            try:
+                self._connections.disconnect(socket, comes_back=True)
+            except Exception as error:
+                failed("connections.ask_back", error)
+        self._delivery.close([socket.connection for socket in sockets], FORCE_RECONNECT)
 
     def _renew(self, scope: TenantScope, sockets: Sequence[Socket]) -> list[str]:
         """Returns those that API Gateway will close soon because they are two hours old."""

@@ -64,6 +64,16 @@ class FaultyStack:
         await asyncio.to_thread(self._grow_old, client, seconds * 1000)
         await asyncio.to_thread(self.threaded.tick)
 
+    async def give_up_waiting(self) -> None:
+        """Whoever was asked to come again has had his time."""
+        await asyncio.to_thread(self._give_up_waiting)
+
+    def _give_up_waiting(self) -> None:
+        for channel in self.redis.scan_iter("{t:*}:ch:*"):
+            for field, text in self.redis.hgetall(channel).items():
+                if field.startswith("h:"):
+                    self.redis.hset(channel, field, "1\n" + text.partition("\n")[2])
+
     def _grow_old(self, client: str, age_ms: int) -> None:
         now_ms = int(time.time() * 1000)
         for leases in self.redis.scan_iter("{t:*}:leases"):

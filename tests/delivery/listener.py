@@ -34,6 +34,8 @@ class Listener:
     ends: list[int] = field(default_factory=list)
     sockets: int = 0
     join_leave: bool = False
+    comes_back: bool = True
+    joined: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     client: str = ""
 
@@ -46,8 +48,8 @@ class Listener:
         self._answered: set[int] = set()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        while True:
+        """Until it is cancelled, or its socket ends and it does not come back."""
+        while self.comes_back or not self.sockets:
             with suppress(ConnectionClosed, InvalidHandshake, TimeoutError, OSError, _ComeBack):
                 await self._one_socket()
             self.subscribed.clear()
@@ -142,6 +144,8 @@ class Listener:
             return
         if "pub" in push:
             self._hear([push["pub"]])
+        elif "join" in push:
+            self.joined.append(push["join"]["info"]["client"])
         elif "leave" in push:
             self.left.append(push["leave"]["info"]["client"])
         elif "unsubscribe" in push:

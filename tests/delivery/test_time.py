@@ -11,7 +11,7 @@ from tests.delivery.listener import Listener, listening
 from tests.delivery.sdks import an_sdk
 from tests.sdk.running import RUN
 from tests.sdk.scenarios import IDLE, PLANNED_RECONNECT
-from tests.support.stack import AMIR
+from tests.support.stack import ALICE, AMIR
 
 pytestmark = pytest.mark.anyio
 MINUTE_S = 60
@@ -41,11 +41,38 @@ async def test_an_idle_sdk_notices_nothing_of_an_hour(faulty: FaultyStack, sdk: 
 
 @pytest.mark.parametrize("sdk", list(RUN))
 async def test_an_sdk_crosses_its_two_hours_without_losing_or_repeating_anything(faulty: FaultyStack, sdk: str) -> None:
+    """And without anybody seeing it leave and join, until it really leaves."""
     async with an_sdk(faulty, sdk, PLANNED_RECONNECT) as (world, client):
-        await faulty.publish(world.channel, 1)
-        await faulty.grow_old(client, 2 * 3600 - 3 * MINUTE_S)
-        await faulty.publish(world.channel, 2)
-        await faulty.publish(world.channel, 3)
+        witness = Listener(faulty.stack.websocket, faulty.stack.token(ALICE), world.channel, join_leave=True)
+        async with listening([witness]):
+            await faulty.publish(world.channel, 1)
+            await faulty.grow_old(client, 2 * 3600 - 3 * MINUTE_S)
+            await faulty.publish(world.channel, 2)
+            await settled_back(faulty, world.channel, client)
+            await faulty.give_up_waiting()
+            await faulty.publish(world.channel, 3)
+            await settled(lambda: witness.left)
+            assert len(witness.left) == 1
+            assert client not in witness.left
+            assert witness.joined == []
+
+
+async def test_a_client_that_does_not_come_back_leaves_within_the_next_minute(
+    faulty: FaultyStack, channel: str
+) -> None:
+    witness = Listener(faulty.stack.websocket, faulty.stack.token(AMIR), channel, join_leave=True)
+    tired = Listener(faulty.stack.websocket, faulty.stack.token(AMIR), channel, comes_back=False)
+    async with listening([witness]), listening([tired]):
+        await faulty.grow_old(tired.client, 2 * 3600 - 3 * MINUTE_S)
+        await settled(lambda: tired.ends)
+        assert (await faulty.api("presence_stats", channel=channel))["num_clients"] == 2
+        await faulty.publish(channel, 1)
+        assert witness.left == []
+        await faulty.give_up_waiting()
+        await faulty.let_pass(MINUTE_S)
+        await settled(lambda: witness.left)
+        assert witness.left == [tired.client]
+        assert (await faulty.api("presence_stats", channel=channel))["num_clients"] == 1
 
 
 async def test_ghosts_go_without_any_disconnect_event(faulty: FaultyStack, channel: str) -> None:
@@ -90,6 +117,13 @@ async def counted(faulty: FaultyStack, channel: str) -> dict[str, int]:
     stats = await faulty.api("presence_stats", channel=channel)
     info = await faulty.api("info")
     return {"clients": stats["num_clients"], "connections": info["nodes"][0]["num_clients"]}
+
+
+async def settled_back(faulty: FaultyStack, channel: str, gone: str) -> None:
+    """The one who was asked to come again has."""
+    async with asyncio.timeout(20):
+        while gone in (await faulty.api("presence", channel=channel))["presence"]:
+            await asyncio.sleep(0.05)
 
 
 async def settled(true: Callable[[], object]) -> None:

@@ -88,6 +88,7 @@ def test_reaped_keys_vanish_with_the_last_connection(world: World, redis_direct:
     world.realtime.connections.disconnect(client)
     redis_direct.zadd(str(world.scope.key("lanes")), {"chat:lobby": 1, f"user:{client.user}": 1})
     world.realtime.upkeep.resume(world.scope, time.monotonic() + 5)
+    world.realtime.upkeep.leases(world.scope, time.monotonic() + 5)
     for name in REAPED:
         assert not redis_direct.exists(str(world.scope.key(name))), name
 

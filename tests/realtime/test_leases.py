@@ -11,8 +11,9 @@ from local.redis import ThreadedUpstash
 from local.redis.faults import Fault
 from shared.auth.sockets import Socket
 from shared.errors import InvalidToken, TrafficCopError, Unavailable
-from shared.realtime.connections import _LEAVE, ConnectionGone, ConnectRequest
+from shared.realtime.connections import ConnectionGone, ConnectRequest
 from shared.realtime.delivery import channel_keys, user_key
+from shared.realtime.departures import _DISCONNECT
 from shared.realtime.protocol import FORCE_DISCONNECT, publication_body
 from tests.realtime.conftest import World
 
@@ -78,43 +79,43 @@ def test_a_keep_alive_does_not_bring_back_a_lease_that_ended(world: World, redis
     assert lease < time.time() * 1000
 
 
-def test_a_kicked_connection_gets_nothing_although_its_channels_are_not_left_yet(
+def test_a_kicked_connection_gets_nothing_although_its_channels_are_not_all_left_yet(
     world: World, upstash: ThreadedUpstash, redis_direct: "redis.Redis"
 ) -> None:
     client, listener = world.client("kicked"), world.client("listener")
     names = [f"chat:{i}" for i in range(20)]
     for i, name in enumerate(names):
         world.subscribe(client, name, cmd=2 + i)
-    world.subscribe(listener, names[0], join_leave=True)
-    digest = _LEAVE.sha1.encode()
-    upstash.faults.inject(Fault.DROP, times=None, when=lambda sent: any(digest in command for command in sent))
+        world.subscribe(listener, name, cmd=2 + i, join_leave=True)
+    second = lambda sent: any(_DISCONNECT.sha1.encode() in c and len(c) < 50 for c in sent)  # noqa: E731
+    upstash.faults.inject(Fault.DROP, times=None, when=second)
     try:
         with pytest.raises(Unavailable):
             world.realtime.channels.disconnect(world.scope, client.connection, FORCE_DISCONNECT)
     finally:
         upstash.faults.clear()
     world.sent.forget()
-    world.publish(names[0], 1)
-    world.publish(names[19], 1)
+    for name in names:
+        world.publish(name, 1)
     assert world.sent.posts(client.connection) == 0
     with pytest.raises(ConnectionGone):
         world.subscribe(client, CHANNEL, cmd=50)
     world.realtime.upkeep.leases(world.scope, time.monotonic() + 10)
     for name in names:
-        assert client.connection not in world.realtime.channels.presence(world.scope, name)
+        world.realtime.delivery.wake(world.scope, name, time.monotonic() + 5)
+        assert set(world.realtime.channels.presence(world.scope, name)) == {listener.connection}
         held = redis_direct.hgetall(str(channel_keys(world.scope, name)["channel"]))
         assert f"m:{client.connection}" not in held
+    assert len(world.sent.pushes(listener.connection, "leave")) == 20
     assert lease_of(world, redis_direct, client.connection) is None
 
 
-def test_lost_scripts_do_not_leave_members_behind(
+def test_a_disconnect_that_did_not_happen_is_made_up_for_when_the_lease_ends(
     world: World, upstash: ThreadedUpstash, redis_direct: "redis.Redis"
 ) -> None:
-    """Whatever is sent beside the last leave must not forget the connection before it has left."""
     client = world.client()
     world.subscribe(client, CHANNEL)
-    digest, source = _LEAVE.sha1.encode(), _LEAVE.source.encode()
-    redis_direct.script_flush()
+    digest, source = _DISCONNECT.sha1.encode(), _DISCONNECT.source.encode()
     lost = lambda sent: any(digest in c or source in c for c in sent)  # noqa: E731
     upstash.faults.inject(Fault.BAD_GATEWAY, times=None, when=lost)
     try:
@@ -122,6 +123,8 @@ def test_lost_scripts_do_not_leave_members_behind(
             world.realtime.connections.disconnect(client)
     finally:
         upstash.faults.clear()
+    assert set(world.realtime.channels.presence(world.scope, CHANNEL)) == {client.connection}
+    end_lease(world, redis_direct, client, -1)
     world.realtime.upkeep.leases(world.scope, time.monotonic() + 10)
     held = redis_direct.hgetall(str(channel_keys(world.scope, CHANNEL)["channel"]))
     assert f"m:{client.connection}" not in held

@@ -9,7 +9,7 @@ import redis
 from local.redis import ThreadedUpstash
 from local.redis.faults import Fault
 from shared.errors import Unavailable
-from shared.realtime import channels, connections, delivery
+from shared.realtime import channels, connections, delivery, departures
 from shared.realtime.delivery import channel_keys
 from shared.realtime.protocol import publication_body
 from shared.state.errors import OutcomeUnknown
@@ -112,7 +112,7 @@ def test_a_reap_that_fails_does_not_fail_the_publish_that_found_the_connection_g
     for client in (gone, stays):
         world.subscribe(client, CHANNEL)
     world.sent.answers[gone.connection] = 410
-    digest = connections._DISCONNECT.sha1.encode()
+    digest = departures._DISCONNECT.sha1.encode()
     fault = Fault.DROP_AFTER if executed else Fault.DROP
     faulty.faults.inject(fault, times=2, when=lambda sent: any(digest in command for command in sent))
     report = world.realtime.channels.publish(world.scope, CHANNEL, b"1").delivery

@@ -47,6 +47,8 @@ SOME: Final = st.integers(0, 11)
 # As many faults as one machine sees.
 BUDGET: Final = st.sampled_from([0, 1, 2, 3, 5, 8])
 SETTLED: Final = st.sampled_from([True, True, False])
+# Of the clients, of whom the first one listens to joins and leaves.
+ASKED: Final = st.sampled_from([(1,), (2,), (2, 1), (1, 0), (2, 1, 0)])
 STEPS: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 99])
 
 
@@ -67,9 +69,7 @@ class Promises(RuleBasedStateMachine):
         self.neighbour_acts = acts_of(self.world, self.neighbour)
         self.expected = self._alone[lane_size]
         if settled:
-            for client in self.tenant.clients:
-                client.connect(eagerly=True)
-                self._run_all()
+            self._gather()
 
     # Clients; whatever somebody begins goes some steps at once.
 
@@ -131,6 +131,35 @@ class Promises(RuleBasedStateMachine):
         if socket is not None:
             self.world.kick(self.tenant, socket.connection)
             self.begin_with(steps)
+
+    @rule(asked=ASKED, gathered=SETTLED, back=st.booleans(), steps=STEPS, then=STEPS)
+    def ask_back(self, asked: tuple[int, ...], gathered: bool, back: bool, steps: int, then: int) -> None:
+        """Two hours are nearly over."""
+        if gathered:
+            self._gather()
+        clients = [client for client in map(self.client, asked) if client.socket is not None]
+        self.world.ask_back(self.tenant, [client.socket.connection for client in clients if client.socket])
+        self.begin_with(steps)
+        for client in clients:
+            if back and client.socket is None:
+                client.connect(eagerly=True)
+                self.begin_with(then)
+
+    def _gather(self) -> None:
+        """Everybody is here who is not stuck in something."""
+        for client in self.tenant.clients:
+            client.subscribe()
+            if client.socket is None:
+                client.connect(eagerly=True)
+        self._run_all()
+
+    @precondition(lambda self: self.tenant.room.awaited)
+    @rule(steps=STEPS)
+    def give_up(self, steps: int) -> None:
+        """Whoever was asked to come again has had his time."""
+        self.world.give_up(self.tenant.room)
+        self.world.sweep(self.tenant)
+        self.begin_with(steps)
 
     @rule(i=SOME, again=st.booleans(), lost=st.booleans(), steps=STEPS)
     def catch_up(self, i: int, again: bool, lost: bool, steps: int) -> None:
@@ -263,6 +292,7 @@ class Promises(RuleBasedStateMachine):
         for _ in range(ROUNDS):
             for key in self.lanes():
                 self.world.expire(key)
+            self.world.give_up(self.tenant.room)
             self.simulation.queue.clear()
             self.world.sweep(self.tenant)
             self._run_all()
@@ -309,6 +339,7 @@ class Promises(RuleBasedStateMachine):
         acknowledged = tenant.acknowledged.union(*(client.acknowledged for client in tenant.clients))
         members = {client.socket.connection for client in tenant.clients if client.socket and client.wants}
         assert tenant.room.members.keys() == members
+        assert not tenant.room.awaited
         assert not any(member.joining for member in tenant.room.members.values())
         for client in tenant.clients:
             assert client.connected

@@ -166,6 +166,7 @@ def test_before_two_hours_a_client_is_asked_to_reconnect(world: World, redis_dir
     assert [push["code"] for push in world.sent.pushes(old.connection, "disconnect")] == [3011]
     assert world.sent.closed == [old.connection]
     assert world.realtime.channels.presence(world.scope, CHANNEL) == {}
+    assert list(world.realtime.channels.connections_of(world.scope, "old")) == []
 
 
 def test_a_lease_never_reaches_the_two_hours_of_the_gateway(world: World, redis_direct: "redis.Redis") -> None:

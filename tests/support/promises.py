@@ -1,7 +1,8 @@
 """What DESIGN §6 promises, as something that watches: the log as it grew, and each client's story held against it."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ class Member:
 
     joining: bool
     listens: bool
+    user: str
 
 
 class Truth:
@@ -56,6 +58,8 @@ class Truth:
         self.epoch = ""
         self.logs: dict[str, list[Entry]] = {}
         self.members: dict[str, Member] = {}
+        self.awaited: dict[str, str] = {}
+        """Users who were asked to come again, by the connection that they had."""
         self.lanes = 1
         self.damaged = False
         """The log lost something, or its history ended: not everything can be recovered."""
@@ -94,8 +98,9 @@ class Truth:
         if log and (log[-1].offset, log[-1].n) != (int(held["s"]), int(held["n"])):
             raise Broken(f"the top is {held['s']}-{held['n']}, the log ends with {log[-1]}")
         before, self.members = self.members, self._members(held)
+        awaited, self.awaited = self.awaited, _awaited(held)
         if single and not self.channel.startswith("user:"):
-            self._comings_and_goings(before, [entry.heard for entry in appended])
+            self._comings_and_goings(before, awaited, [entry.heard for entry in appended])
 
     def damage(self, gone: int) -> None:
         """A fault took the oldest `gone` entries away."""
@@ -105,7 +110,7 @@ class Truth:
 
     def forget(self) -> None:
         """A fault took the hash away, and with it the members."""
-        self.epoch, self.members, self.lanes = "", {}, 1
+        self.epoch, self.members, self.awaited, self.lanes = "", {}, {}, 1
 
     def _follows(self, log: list[Entry], entry: Entry) -> None:
         offset, n = (log[-1].offset, log[-1].n) if log else (0, 0)
@@ -120,19 +125,43 @@ class Truth:
                 if name.startswith("m:"):
                     if name[2:] in found:
                         raise Broken(f"{name[2:]} is in two lanes")
-                    state, _, listens, *_ = text.split("\n")
-                    found[name[2:]] = Member(state == "j", listens == "1")
+                    state, _, listens, _, _, info, *_ = text.split("\n")
+                    found[name[2:]] = Member(state == "j", listens == "1", json.loads(info)["user"])
         return found
 
-    def _comings_and_goings(self, before: dict[str, Member], told: Sequence[Heard]) -> None:
-        joined = sorted(heard.what for heard in told if heard.kind == "join")
-        left = sorted(heard.what for heard in told if heard.kind == "leave")
-        came, went = sorted(self.members.keys() - before), sorted(before.keys() - self.members)
+    def _comings_and_goings(
+        self, before: Mapping[str, Member], awaited: Mapping[str, str], told: Sequence[Heard]
+    ) -> None:
+        """Who comes while his user is awaited is not told, nor is the one that he replaces; all others are."""
+        came, went = self.members.keys() - before.keys(), before.keys() - self.members.keys()
+        given_up = awaited.keys() - self.awaited.keys()
+        back = _users(self.members, came) & Counter(awaited.values())
+        if back - Counter(awaited[one] for one in given_up):
+            raise Broken(f"{back} came back and are still awaited")
         heard_before, heard_after = (any(m.listens for m in held.values()) for held in (before, self.members))
-        if joined != (came if heard_before else []):
-            raise Broken(f"{came} came and {joined} was told")
-        if left != went and (heard_after or len(set(left)) < len(left) or not set(left) <= set(went)):
-            raise Broken(f"{went} went and {left} was told")
+        if not self.awaited.keys() - awaited.keys() <= went:
+            raise Broken(f"{went} went and {self.awaited} are awaited")
+        joined = Counter({one.what: 1 for one in told if one.kind == "join"})
+        due = _users(self.members, came) - back if heard_before else Counter[str]()
+        if not joined.keys() <= came or _users(self.members, joined) != due:
+            raise Broken(f"{came} came, {back} were awaited and {joined} was told")
+        left = Counter(one.what for one in told if one.kind == "leave")
+        gone = {**{one: member.user for one, member in before.items()}, **awaited}
+        owed = Counter(gone[one] for one in (went | given_up) - self.awaited.keys()) - back
+        if not left.keys() <= went | given_up or max(left.values(), default=0) > 1:
+            raise Broken(f"{went} went, {given_up} are not awaited any more and {left} was told")
+        users = Counter(gone[one] for one in left)
+        if users != owed and (heard_after or users - owed):
+            raise Broken(f"of {owed} who went {users} was told")
+
+
+def _users(members: Mapping[str, Member], chosen: Iterable[str]) -> "Counter[str]":
+    return Counter(members[one].user for one in chosen)
+
+
+def _awaited(held: Mapping[str, str]) -> dict[str, str]:
+    texts = {name[2:]: text for name, text in held.items() if name.startswith("h:")}
+    return {connection: json.loads(text.split("\n")[1])["user"] for connection, text in texts.items()}
 
 
 def _entry(name: str, fields: dict[str, str]) -> Entry:

@@ -1,7 +1,7 @@
 """Tenants with clients in one simulated environment: everything that happens to them happens through it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -117,6 +117,22 @@ class World:
     def kick(self, tenant: Tenant, connection: str) -> Handler:
         channels = self.realtime.channels
         return self._spawn(f"kick {connection}", lambda: channels.disconnect(tenant.scope, connection, FORCE_RECONNECT))
+
+    def ask_back(self, tenant: Tenant, connections: Sequence[str]) -> Handler:
+        """What sweep does with sockets that are nearly two hours old."""
+
+        def handle() -> None:
+            found = self.realtime.sockets.find_many(connections)
+            self.realtime.upkeep.ask_back([socket for socket in found if socket is not None])
+
+        return self._spawn(f"ask {', '.join(connections)} back", handle)
+
+    def give_up(self, truth: Truth) -> None:
+        """Who is awaited has had his time."""
+        for field, text in self.server.hgetall(truth.key).items():
+            if field.startswith("h:"):
+                self.server.hset(truth.key, field, "1\n" + text.partition("\n")[2])
+                self.simulation.note(f"{field[2:]} is awaited no longer")
 
     def disconnected(self, connection: str) -> Handler:
         """`$disconnect`, which comes late, or never, or because the lease ended."""

@@ -27,8 +27,8 @@ local function full()
     if live >= tonumber(A.max_user) then return 'full:user' end
   end
   if redis.call('ZCOUNT', K.leases, now, '+inf') >= tonumber(A.max_tenant) then return 'full:tenant' end
-  if redis.call('HINCRBY', K.addresses, A.address, 1) > tonumber(A.max_address) then
-    redis.call('HINCRBY', K.addresses, A.address, -1)
+  if tonumber(redis.call('ZINCRBY', K.addresses, 1, A.address)) > tonumber(A.max_address) then
+    redis.call('ZINCRBY', K.addresses, -1, A.address)
     return 'full:address'
   end
 end

@@ -34,7 +34,7 @@ end
 -- Creates or replaces the member as joining; a new one announces itself first, so it does not see its own join.
 local function join(ch, conn, cmd, kind, rejoin)
   local known = ch.f['m:' .. conn]
-  if not known and heard(ch) then append(ch, 'join', A.info) end
+  if not known and not came_back(ch, A.info) and heard(ch) then append(ch, 'join', A.info) end
   member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info, kind = kind,
     rejoin = (known or rejoin) and '1' or '0', want_epoch = A.want_epoch, want_offset = A.want_offset,
     recovered = '0', extra = A.extra })

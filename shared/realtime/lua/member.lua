@@ -1,4 +1,4 @@
--- USES realtime/append
+-- USES realtime/awaited
 -- A member of a lane, as text with one field a line.
 -- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra
 -- live:    l, cmd, jl, epoch, start, info
@@ -36,6 +36,10 @@ local function heard(ch)
   return A.join_leave == '1' and single(ch) and tonumber(ch.f.q or 0) > 0
 end
 
+local function leave(ch, conn, info)
+  if tonumber(A.back_ms or 0) > 0 then await(ch, conn, info, ch.now + A.back_ms) else append(ch, 'leave', info) end
+end
+
 -- Removes unless a later command took the place; the leave goes with it.
 local function member_drop(ch, conn, upto_cmd)
   local text = ch.f['m:' .. conn]
@@ -46,6 +50,6 @@ local function member_drop(ch, conn, upto_cmd)
   ch.drop[#ch.drop + 1] = 'm:' .. conn
   if member.st == 'j' then count(ch, 'j', -1) end
   if member.jl == '1' then count(ch, 'q', -1) end
-  if heard(ch) then append(ch, 'leave', member.info) end
+  if heard(ch) then leave(ch, conn, member.info) end
   return true
 end

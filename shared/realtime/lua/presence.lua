@@ -1,4 +1,4 @@
--- presence: who is in a channel now
+-- presence: who is in a channel now, or awaited there
 -- USES realtime/member, auth/connection
 -- KEYS user, lane, leases
 -- ARGV conn, session, need, name, most
@@ -10,21 +10,22 @@ if A.conn ~= '' then
   local sub = subscriptions_of(why)[A.name]
   if not (sub and sub[2]) then return { 'denied' } end
 end
-local held, conns, infos, lanes = redis.call('HGETALL', K.lane), {}, {}, 1
+local held, fields, conns, infos = redis.call('HGETALL', K.lane), {}, {}, {}
 for i = 1, #held, 2 do
-  if held[i] == 'l' then lanes = tonumber(held[i + 1]) end
+  fields[held[i]] = held[i + 1]
   if string.sub(held[i], 1, 2) == 'm:' then
     conns[#conns + 1] = string.sub(held[i], 3)
     infos[#infos + 1] = member_of(held[i + 1]).info
   end
 end
-if #conns == 0 then return { 'ok', 0, lanes } end
-local out, ends = { 'ok', 0, lanes }, lease_ends(conns)
-for i, conn in ipairs(conns) do
-  if ends[i] and tonumber(ends[i]) > now then
-    out[2] = out[2] + 1
-    out[#out + 1] = conn; out[#out + 1] = infos[i]
-  end
+local out = { 'ok', 0, tonumber(fields.l or 1) }
+local function present(conn, info)
+  out[2] = out[2] + 1
+  out[#out + 1] = conn; out[#out + 1] = info
 end
-if out[2] > tonumber(A.most) then return { 'ok', out[2], lanes } end
+for i, ends in ipairs(#conns > 0 and lease_ends(conns) or {}) do
+  if ends and tonumber(ends) > now then present(conns[i], infos[i]) end
+end
+for _, one in ipairs(awaited_of({ f = fields })) do present(one.conn, one.info) end
+if out[2] > tonumber(A.most) then return { 'ok', out[2], out[3] } end
 return out
