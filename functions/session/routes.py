@@ -1,9 +1,9 @@
 """The HTTP face of sessions: `/sessions`."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.auth.identity import Identity
 from shared.http.dependencies import IdempotencyKey, IfMatch, IfNoneMatch, PageLimit, permitted, service
@@ -54,6 +54,18 @@ class AccessBody(_Body):
 
     def access(self) -> Access:
         return Access(self.tenant, self.users)
+
+
+class NewAccessBody(AccessBody):
+    """All of it, in the place of what was; a forgotten body must not take everybody's share away."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError('give tenant or users; {"tenant": null} shares the session with nobody')
+        return self
 
 
 class CreateBody(_Body):
@@ -147,7 +159,7 @@ def share(
     caller: Writer,
     desk: Desk,
     session_id: str,
-    body: Annotated[AccessBody, Depends(body_of(AccessBody))],
+    body: Annotated[NewAccessBody, Depends(body_of(NewAccessBody))],
     if_match: IfMatch = None,
 ) -> Response:
     access = body.access()

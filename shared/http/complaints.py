@@ -33,7 +33,7 @@ def complaint(item: Mapping[str, Any], model: type[BaseModel] | None = None) -> 
 
 def summary(complaints: Iterable[tuple[str, str]]) -> str:
     """The first few complaints, each with the name of what it is about."""
-    told = [f"{name}: {text}" for name, text in complaints]
+    told = [f"{name}: {text}" if name else text for name, text in complaints]
     more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     return "; ".join(told[:_SHOWN]) + more
 

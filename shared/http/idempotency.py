@@ -60,7 +60,7 @@ class Idempotency:
         if status == "answer":
             return _restored(rest[0])
         if status != "run":
-            raise IdempotencyMismatch() if status == "mismatch" else IdempotencyInFlight(retry_after=1)
+            raise _refused(status)
         return self._run(record, lambda: work(rest[0]))
 
     def _begin(self, record: Key, payload: Mapping[str, Any], seed: str) -> list[str]:
@@ -88,6 +88,12 @@ class Idempotency:
 
     def _finish(self, record: Key, outcome: str, answer: str = "") -> None:
         self._redis.run(_FINISH, {"record": record}, {"outcome": outcome, "answer": answer}, idempotent=True)
+
+
+def _refused(status: str) -> TrafficCopError:
+    if status == "mismatch":
+        return IdempotencyMismatch("this Idempotency-Key came with another body before; take a new one")
+    return IdempotencyInFlight("the first request with this Idempotency-Key is still running", retry_after=1)
 
 
 def _fingerprint(payload: Mapping[str, Any]) -> str:

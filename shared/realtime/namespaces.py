@@ -61,6 +61,8 @@ def check_name(channel: str) -> str:
     """The channel's name if it can be one: 1 to 80 bytes of printable ASCII without spaces."""
     if not 0 < len(channel) <= MAX_CHANNEL_BYTES or not _NAME.fullmatch(channel):
         raise UnknownChannel("channel names are 1 to 80 bytes of printable ASCII without spaces")
+    if channel.endswith(":") and channel[:-1] in NAMESPACES:
+        raise UnknownChannel(f"an id is missing after {channel}")
     return channel
 
 

@@ -54,6 +54,11 @@ def test_users_channels_are_the_servers(gateway: Gateway) -> None:
     assert gateway.ask(client, 7, "history", channel="user:ann")["history"]["offset"] == 0
 
 
+@pytest.mark.parametrize("channel", ["session:", "file:", "user:"])
+def test_a_things_channel_names_a_thing(gateway: Gateway, channel: str) -> None:
+    assert gateway.error(gateway.client(), 2, "subscribe", channel=channel) == 102
+
+
 @pytest.mark.parametrize("channel", ["session:nothing", "file:nothing"])
 def test_things_are_subscribed_to_by_those_who_may_read_them(gateway: Gateway, channel: str) -> None:
     client = gateway.client()

@@ -220,9 +220,10 @@ def test_another_tenants_id_answers_exactly_as_an_unknown_one(site: Site) -> Non
     foreign = {"authorization": f"Bearer {site.token('ann', 'admin', tenant='globex')}"}
     colleague = {"authorization": f"Bearer {site.token('bob')}"}
     for method, path in ROUTES[2:]:
+        body = {"tenant": "read"} if method == "PUT" else None
         for headers in (foreign, colleague):
             answers = [
-                site.client.request(method, path.format(id=asked), headers=headers)
+                site.client.request(method, path.format(id=asked), headers=headers, json=body)
                 for asked in (session_id, secrets.token_hex(16), "x")
             ]
             documents = [problem_of(answer, 404, "not-found") for answer in answers]
@@ -239,6 +240,15 @@ def test_sharing_lets_a_colleague_in(site: Site) -> None:
     problem_of(site.call("PATCH", path, {"a": 1}, user="bob"), 403, "permission-denied")
     assert site.call("PUT", f"{path}/access", {"tenant": "write"}).headers["etag"] == '"3"'
     assert site.call("PATCH", path, {"a": 1}, user="cat").status_code == 200
+
+
+@pytest.mark.parametrize("body", [None, {}])
+def test_a_forgotten_body_takes_no_share_away(site: Site, body: Any) -> None:
+    path = f"/sessions/{site.create(access={'tenant': 'read'})['id']}"
+    document = problem_of(site.call("PUT", f"{path}/access", body), 422, "invalid")
+    assert document["detail"].startswith("give tenant or users")
+    assert site.call("GET", path, user="bob").status_code == 200
+    assert site.call("PUT", f"{path}/access", {"tenant": None}).json()["access"] == {"tenant": None, "users": {}}
 
 
 def test_single_shares_are_added_and_taken_by_merge_patch(site: Site) -> None:
