@@ -106,14 +106,14 @@ OPERATIONS: Final[dict[str, Described]] = {
     ),
     "PATCH /sessions/{session_id}": Described(
         id="patchSession",
-        about="Merge a patch into the session's data (RFC 7396)",
+        about="Merge a patch into the session's data (RFC 7396): the body is members of the data, not of the session",
         body={"step": 2, "cart": ["book"], "coupon": None},
         answers=_CHANGED,
         problems=(NotFound, Conflict),
     ),
     "PUT /sessions/{session_id}/access": Described(
         id="replaceSessionAccess",
-        about="Say who else may read and write the session",
+        about="Say who else may read and write the session; who may not read it any more is unsubscribed",
         body={"tenant": "read", "users": {_ANN: "write"}},
         answers=_CHANGED,
         problems=(NotFound, Conflict),
