@@ -25,7 +25,8 @@ LEASE_MS: Final = 10_000
 _AFTER_LEASE_S: Final = 11
 _MARGIN_S: Final = 1.0
 _REAPED_ANYWAY: Final = 10
-_HELD_PAUSE_S: Final = 0.05
+# Between looks at a lane that somebody holds.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _ADVANCE: Final = script(__file__, "advance")
 _WAKE: Final = script(__file__, "wake")
 
@@ -190,13 +191,15 @@ class Delivery:
 
     def settle(self, scope: TenantScope, lane: Lane, until: float) -> bool:
         """Sees to it that the lane's members have got all there is; False when that was not so by `until`."""
+        pause = _FIRST_PAUSE_S
         while time.monotonic() < until:
             event = self.event(scope, lane.channel, lane=lane.number)
             claim = self._redis.run(_WAKE, event.lane_keys, event.lane_args)
             if claim == "idle":
                 return True
             if claim == "held":
-                time.sleep(_HELD_PAUSE_S)
+                time.sleep(pause)
+                pause = min(_LONGEST_PAUSE_S, pause * 2)
             self._drain(event, claim, until)
         return False
 
