@@ -344,6 +344,16 @@ const scenarios = {
     await until(() => heard.data.length >= 4);
     return { versions: heard.data.map((data) => data.version) };
   },
+
+  async lost_share() {
+    const asked = { method: 'POST', body: JSON.stringify({ access: { tenant: 'read' } }) };
+    const { id } = await http('/sessions', world.alice, asked);
+    const { subscription, heard } = await subscribe((await connect()).client, `session:${id}`);
+    await http(`/sessions/${id}/access`, world.alice, { method: 'PATCH', body: JSON.stringify({ tenant: null }) });
+    await http(`/sessions/${id}`, world.alice, { method: 'PATCH', body: JSON.stringify({ secret: 1 }) });
+    await until(() => heard.unsubscribed.length > 0);
+    return { told: heard.data.map((data) => data.type), unsubscribed: heard.unsubscribed, state: subscription.state };
+  },
 };
 
 scenarios[scenario]().then(

@@ -279,3 +279,15 @@ async def session_channel(session: Session) -> Any:
             await http.patch(f"/sessions/{session.world.own_session}", json={"step": step})
     await until(lambda: len(heard.publications) >= 4)
     return {"versions": [data["version"] for data in heard.data]}
+
+
+async def lost_share(session: Session) -> Any:
+    headers = {"authorization": f"Bearer {session.world.alice}"}
+    async with httpx.AsyncClient(base_url=session.world.http, headers=headers, timeout=30) as http:
+        made = (await http.post("/sessions", json={"access": {"tenant": "read"}})).json()["id"]
+        subscription, heard = await session.subscribe(await session.connect(), f"session:{made}")
+        await http.patch(f"/sessions/{made}/access", json={"tenant": None})
+        await http.patch(f"/sessions/{made}", json={"secret": 1})
+    await until(lambda: heard.unsubscribed)
+    told = [data["type"] for data in heard.data]
+    return {"told": told, "unsubscribed": heard.unsubscribed, "state": subscription.state.value}

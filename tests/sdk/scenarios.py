@@ -113,6 +113,11 @@ SCENARIOS = (
     ),
     Scenario("foreign_session", "another tenant's session channel is refused", {"codes": [103]}),
     Scenario("session_channel", "a session's changes arrive in version order", {"versions": [2, 3, 4, 5]}),
+    Scenario(
+        "lost_share",
+        "whose share of a session is taken away is unsubscribed for good",
+        {"told": ["session.updated"], "unsubscribed": [2000], "state": "unsubscribed"},
+    ),
 )
 
 # Not in the list: they take somebody who lets hours pass and breaks things (tests/delivery).
