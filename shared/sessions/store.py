@@ -107,8 +107,8 @@ class SessionStore:
             idempotent=True,
         )
         if answer in ("full", "owner full"):
-            whose = "the tenant" if answer == "full" else "the user"
-            raise LimitReached(f"{whose} has as many sessions as allowed")
+            whose, limit = ("tenant", most) if answer == "full" else ("user", most_owned)
+            raise LimitReached(f"the {whose} has {limit} active sessions, the most allowed: end or delete some")
         if _not_revoked(answer) == "exists":
             return False
         self._delivery.finish(event, answer[1])

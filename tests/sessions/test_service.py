@@ -261,6 +261,8 @@ def test_racing_creates_never_overshoot_a_cap(team: Team, pool: ThreadPoolExecut
 
     made = [session_id for session_id in pool.map(create, range(16)) if session_id]
     assert len(made) == 5
+    with pytest.raises(LimitReached, match=f"the {cap.rpartition('_')[2]} has 5 active sessions"):
+        team.limited(**{cap: 5}).create(team.identity(), new, secrets.token_hex(16))
     team.sessions.end(team.identity(), made[0], None)
     team.sessions.delete(team.identity(), made[1], None)
     again = [create(0) is not None for _ in range(3)]
