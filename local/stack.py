@@ -200,6 +200,8 @@ class Stack:
             "SUPABASE_JWT_SECRET": self._real.jwt_secret,
             "CONNECTIONS_ENDPOINT": self.gateway.connections_url,
             "CURSOR_SECRET": cursor_secret,
+            # Known, so that an app under development can sign subscription tokens.
+            "SUBSCRIPTION_SECRET": "local",
             **self.options.environment,
         }
 

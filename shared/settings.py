@@ -37,6 +37,9 @@ class Settings:
     connections_endpoint: str = _setting("", "address of @connections, stage included")
     lanes_queue_url: str = _setting("", "SQS queue of lanes to drain; empty drains inline only")
     files_bucket: str = _setting("", "S3 bucket of uploads and parsed results")
+    subscription_secret: str = _setting(
+        "", "what tenants' subscription secrets derive from, comma separated: first signs, any verifies", secret=True
+    )
     cursor_secret: str = _setting("", "key that signs list cursors", secret=True)
     aws_region: str = _setting("us-east-1", "region of the queue, the bucket and @connections")
     aws_endpoint_url_s3: str = _setting("", "S3 address for local work")

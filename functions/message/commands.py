@@ -8,20 +8,21 @@ from typing import Any, Final
 import msgspec
 
 from functions.message import rpc
+from shared.auth.grants import Grant
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Identity, Permission
 from shared.auth.sockets import Socket
+from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.errors import (
     InvalidToken,
     LimitReached,
     MethodNotFound,
-    NotAvailable,
     NoTenant,
     PermissionDenied,
     TokenExpired,
     TooLarge,
 )
-from shared.realtime.connections import ConnectRequest, NotConnectedYet, connect_extra
+from shared.realtime.connections import ConnectRequest, connect_extra, lifetime
 from shared.realtime.namespaces import Namespace, check_name, namespace_of, personal_channel, thing_of
 from shared.realtime.protocol import (
     BAD_REQUEST,
@@ -45,6 +46,7 @@ from shared.realtime.protocol import (
     reply,
 )
 from shared.realtime.realtime import Realtime
+from shared.realtime.refusals import NotConnectedYet
 
 MAX_PUBLICATION_BYTES: Final = 28 * 1024
 _MAX_REPLY_BYTES: Final = 100_000
@@ -71,11 +73,18 @@ class Commands:
     `may_read` decides on subscriptions to things that have a channel: `session` and `file`.
     """
 
-    def __init__(self, realtime: Realtime, authenticator: Authenticator, may_read: Mapping[str, MayRead]) -> None:
+    def __init__(
+        self,
+        realtime: Realtime,
+        authenticator: Authenticator,
+        subscription_tokens: SubscriptionTokens,
+        may_read: Mapping[str, MayRead],
+    ) -> None:
         self._sockets = realtime.sockets
         self._connections = realtime.connections
         self._channels = realtime.channels
         self._authenticator = authenticator
+        self._subscription_tokens = subscription_tokens
         self._may_read = may_read
 
     def run(self, caller: Caller, command: Command) -> str | None:
@@ -142,14 +151,18 @@ class Commands:
 
     def _subscribe(self, socket: Socket, cmd: int, asked: Subscribe) -> _Result | None:
         options = _options(asked.channel)
-        if not options.allow_subscribe_for_client:
+        if thing_of(asked.channel, "user") is not None:
             raise PermissionDenied("only the server subscribes to this channel")
-        if options.subscription_token:
-            raise NotAvailable("subscription tokens are not set up for this tenant")
+        grant = self._grant(socket, asked.token, asked.channel) if asked.token else None
+        if grant is None and (options.subscription_token or not options.allow_subscribe_for_client):
+            raise PermissionDenied("this channel needs a subscription token")
         self._check_readable(socket, asked.channel)
-        if not self._connections.subscribe(socket, asked.channel, cmd, asked, ""):
+        if not self._connections.subscribe(socket, asked.channel, cmd, asked, grant):
             return {}
         return None
+
+    def _grant(self, socket: Socket, token: str, channel: str) -> Grant:
+        return self._subscription_tokens.verify(token, socket.scope, socket.user, channel)
 
     def _check_readable(self, socket: Socket, channel: str) -> None:
         for kind in ("session", "file"):
@@ -221,11 +234,15 @@ class Commands:
     def _refresh(self, socket: Socket, cmd: int, asked: Refresh) -> _Result:
         identity = self._same(socket, asked.token)
         self._connections.refresh(socket, identity)
-        shown = {"client": socket.connection, "version": "Traffic Cop", **_lifetime(identity.expires_at)}
+        shown = {"client": socket.connection, "version": "Traffic Cop", **lifetime(identity.expires_at, time.time())}
         return shown
 
     def _sub_refresh(self, socket: Socket, cmd: int, asked: SubRefresh) -> _Result:
-        raise NotAvailable("subscription tokens are not set up for this tenant")
+        """Without a channel it is the token's."""
+        grant = self._grant(socket, asked.token, asked.channel)
+        check_name(grant.channel)
+        self._connections.sub_refresh(socket, grant)
+        return lifetime(grant.expires_at, time.time())
 
     def _same(self, socket: Socket, token: str) -> Identity:
         """The token's identity, which must be the socket's user and tenant."""
@@ -263,7 +280,3 @@ def _chosen_tenant(asked: Connect) -> str | None:
 def _connect_request(cmd: int, asked: Connect, connection: str, user: str, expires_at: int) -> ConnectRequest:
     since = asked.subs.get(personal_channel(user))
     return ConnectRequest(cmd, connect_extra(connection, expires_at, time.time()), since)
-
-
-def _lifetime(expires_at: int) -> dict[str, Any]:
-    return {"expires": True, "ttl": max(1, int(expires_at - time.time()))} if expires_at else {}

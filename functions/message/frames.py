@@ -5,9 +5,8 @@ from functools import partial
 from typing import Any
 
 from functions.message.commands import Caller, Commands
-from shared.errors import Internal, InvalidToken, TokenExpired, TrafficCopError
+from shared.errors import Internal, InvalidToken, TrafficCopError
 from shared.observe.log import failed
-from shared.realtime.connections import ConnectedAlready, ConnectionGone
 from shared.realtime.delivery import Delivery
 from shared.realtime.protocol import (
     BAD_REQUEST,
@@ -22,6 +21,7 @@ from shared.realtime.protocol import (
     error_reply,
     packed,
 )
+from shared.realtime.refusals import ConnectedAlready, ConnectionExpired, ConnectionGone
 
 _DISCONNECTS: dict[type[TrafficCopError], ServerDisconnect] = {
     ConnectionGone: SHUTDOWN,
@@ -70,7 +70,7 @@ def _refusal(caller: Caller, command: Command, error: TrafficCopError) -> str:
     ends = _DISCONNECTS.get(type(error))
     if ends is not None:
         raise ends
-    if isinstance(error, TokenExpired) and command.connect is None and command.refresh is None:
+    if isinstance(error, ConnectionExpired) and command.connect is None and command.refresh is None:
         raise EXPIRED
     return error_reply(command.id, error)
 

@@ -46,6 +46,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "ping": {"id": 8, "ping": {}},
     "rpc": {"id": 9, "rpc": {"data": {}}},
     "refresh": {"id": 10, "refresh": _LIFETIME},
+    "sub_refresh": {"id": 11, "sub_refresh": {"expires": True, "ttl": 600}},
 }
 
 PUSHES: Final[dict[str, dict[str, Any]]] = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import UnrecoverablePosition
+from shared.errors import TokenExpired, UnrecoverablePosition
 from shared.realtime.namespaces import namespace_of, thing_of
 from shared.realtime.protocol import (
     FRAME_BYTES,
@@ -66,6 +66,12 @@ class Claim:
             return Served(connection, cmd, (), "drop", Outcome.UNKNOWN)
         if what == "2500":
             return Served(connection, cmd, [self._insufficient_state()], "drop")
+        if what == "2501":
+            push = unsubscribe_push(self._channel, 2501, "subscription expired")
+            return Served(connection, cmd, [push.encode()], "drop")
+        if what == "expired":
+            refusal = error_reply(int(cmd), TokenExpired("the subscription token has expired"))
+            return Served(connection, cmd, [refusal.encode()], "drop")
         if what == "live":
             start, wants_joins = rest
             return Served(connection, cmd, self._after(_position(start), wants_joins == "1"), "")

@@ -1,26 +1,19 @@
 """A connection's life: admitted, connected, subscribed, refreshed, gone. Each step is one script."""
 
-import json
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.auth.grants import Grant
 from shared.auth.identity import Identity, Permission
 from shared.auth.sockets import Socket, Sockets
-from shared.errors import (
-    InvalidToken,
-    LimitReached,
-    NotFound,
-    PermissionDenied,
-    TokenExpired,
-    TrafficCopError,
-    Unavailable,
-)
 from shared.realtime.delivery import Delivered, Delivery, user_key
 from shared.realtime.departures import Departures
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
-from shared.realtime.protocol import SubscribeOptions, client_info, unsubscribe_push
+from shared.realtime.protocol import SubscribeOptions, client_info, quoted, unsubscribe_push
+from shared.realtime.refusals import refused
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
 from shared.state.scripts import Script, script
@@ -43,23 +36,10 @@ _LETTERS: Final = {
     Permission.ADMIN: "a",
 }
 READ: Final = _LETTERS[Permission.READ]
-_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _REFRESH, _PUBLISH, _CHECK = (
-    script(__file__, name) for name in ("connect", "subscribe", "unsubscribe", "refresh", "client_publish", "check")
+_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _REFRESH, _SUB_REFRESH, _PUBLISH, _CHECK = (
+    script(__file__, name)
+    for name in ("connect", "subscribe", "unsubscribe", "refresh", "sub_refresh", "client_publish", "check")
 )
-
-
-class ConnectionGone(NotFound):
-    """The connection was closed, kicked or reaped."""
-
-
-class NotConnectedYet(Unavailable):
-    """The frame overtook the `connect` of its connection."""
-
-
-class ConnectedAlready(TrafficCopError):
-    """A second `connect` on one connection."""
-
-    code, status, title, protocol_code = "connected-already", 409, "Connected already", 107
 
 
 @dataclass(frozen=True)
@@ -69,23 +49,6 @@ class ConnectRequest:
     cmd: int
     extra: str
     since: SubscribeOptions | None
-
-
-def refused(why: str) -> TrafficCopError:
-    """The error for a script's refusal."""
-    kinds: dict[str, TrafficCopError] = {
-        "gone": ConnectionGone("the connection is closed"),
-        "revoked": InvalidToken("the token was revoked"),
-        "expired": TokenExpired("the token expired"),
-        "waiting": NotConnectedYet("connect first"),
-        "denied": PermissionDenied(),
-        "again": ConnectedAlready(),
-        "full": LimitReached("too many channels on this connection"),
-        "full:tenant": LimitReached("too many connections of this tenant", retry_after=60),
-        "full:user": LimitReached("too many connections of this user", retry_after=60),
-        "full:address": LimitReached("too many connections from this address", retry_after=60),
-    }
-    return kinds[why]
 
 
 class Connections:
@@ -160,16 +123,22 @@ class Connections:
             raise refused(status)
         self._delivery.finish(event, rest[0])
 
-    def subscribe(self, socket: Socket, channel: str, cmd: int, options: SubscribeOptions, extra: str) -> bool:
-        """Joins a channel; the reply comes from the lane's holder. False when a later command overtook this one."""
+    def subscribe(
+        self, socket: Socket, channel: str, cmd: int, options: SubscribeOptions, grant: Grant | None = None
+    ) -> bool:
+        """Joins a channel; the reply comes from the lane's holder. False when a later command overtook this one.
+
+        With a `grant` it is until its end.
+        """
         args: dict[str, Argument] = {
             **self._frame(socket, Permission.READ),
             "cmd": cmd,
             "kind": "g" if options.flag & _GET_STATE else "s",
             "lane_size": self._settings.lane_size,
             "max_channels": self._settings.max_channels_per_connection,
-            "info": client_info(socket.user, socket.connection),
-            "extra": extra,
+            "info": client_info(socket.user, socket.connection, grant.info if grant else ""),
+            "ends": _end(grant) if grant else "",
+            "extra": _members(lifetime(grant.expires_at, time.time()) if grant else {}),
             **_wanted(options, namespace_of(channel)),
         }
         status = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
@@ -187,6 +156,7 @@ class Connections:
             "lane_size": self._settings.lane_size,
             "max_channels": self._settings.max_channels_per_connection,
             "info": client_info(socket.user, socket.connection),
+            "ends": "",
             "extra": "",
             **_wanted(options, namespace_of(channel)),
         }
@@ -194,6 +164,18 @@ class Connections:
         if status == "full":
             raise refused(status)
         return status == "ok"
+
+    def sub_refresh(self, socket: Socket, grant: Grant) -> None:
+        """Goes on in the grant's channel until the grant's end."""
+        args: dict[str, Argument] = {
+            "conn": socket.connection,
+            "session": socket.session,
+            "need": READ,
+            "ends": _end(grant),
+        }
+        status = self._in_its_lane(_SUB_REFRESH, socket, grant.channel, args)
+        if status != "ok":
+            raise refused(status)
 
     def unsubscribe_by_server(self, sockets: Iterable[Socket], channel: str) -> int:
         """Takes connections out of the channel and tells them so; returns how many were in it."""
@@ -330,7 +312,17 @@ def _wanted(options: SubscribeOptions | None, namespace: Namespace) -> dict[str,
 
 def connect_extra(socket_id: str, expires_at: int, now: float) -> str:
     """The connect reply's members that do not come from the personal channel."""
-    extra: dict[str, Any] = {"client": socket_id, "version": "Traffic Cop"}
-    if expires_at:
-        extra |= {"expires": True, "ttl": max(1, int(expires_at - now))}
-    return json.dumps(extra, separators=(",", ":"))[1:-1]
+    return _members({"client": socket_id, "version": "Traffic Cop", **lifetime(expires_at, now)})
+
+
+def lifetime(expires_at: int, now: float) -> dict[str, Any]:
+    """How a reply shows when a token ends (unix s, 0 never): its SDK asks for another one `ttl` seconds later."""
+    return {"expires": True, "ttl": max(1, int(expires_at - now))} if expires_at else {}
+
+
+def _members(shown: dict[str, Any]) -> str:
+    return quoted(shown)[1:-1]
+
+
+def _end(grant: Grant) -> Argument:
+    return (grant.expires_at + GRACE_S) * 1000 if grant.expires_at else ""

@@ -242,9 +242,12 @@ def publication_body(data: bytes | str, info: str = "", tags: dict[str, str] | N
     return ",".join(parts)
 
 
-def client_info(user: str, client: str) -> str:
-    """How a connection shows itself in presence, join, leave and its publications."""
-    return quoted({"user": user, "client": client})
+def client_info(user: str, client: str, chan_info: str = "") -> str:
+    """How a connection shows itself in presence, join and leave (with its token's `info`) and its publications."""
+    shown: dict[str, Any] = {"user": user, "client": client}
+    if chan_info:
+        shown["chan_info"] = msgspec.Raw(chan_info.encode())
+    return quoted(shown)
 
 
 def packed(lines: Iterable[str]) -> Iterator[bytes]:

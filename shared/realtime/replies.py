@@ -30,10 +30,11 @@ class ProtocolError(_Told, kw_only=True):
 
 
 class ClientInfo(_Told, kw_only=True):
-    """How a connection shows itself to others: its user's id and its own."""
+    """How a connection shows itself to others: its user's id, its own, and its subscription token's `info`."""
 
     user: str
     client: str
+    chan_info: Any = UNSET
 
 
 class Publication(_Told, kw_only=True):
@@ -46,7 +47,10 @@ class Publication(_Told, kw_only=True):
 
 
 class Subscribed(_Told, kw_only=True):
-    """A subscription and its position; `publications` are what was missed, and all of it if `recovered`."""
+    """A subscription, its token's life and its position; `publications` are all that was missed, if `recovered`."""
+
+    expires: bool | UnsetType = UNSET
+    ttl: _Ttl | UnsetType = UNSET
 
     recoverable: bool | UnsetType = UNSET
     positioned: bool | UnsetType = UNSET
@@ -72,6 +76,13 @@ class Connected(_Lifetime, kw_only=True):
 
 class Refreshed(_Lifetime, kw_only=True):
     """The connection's id, and how long its newer token lasts."""
+
+
+class SubRefreshed(_Told, kw_only=True):
+    """How long the subscription's newer token lasts."""
+
+    expires: bool | UnsetType = UNSET
+    ttl: _Ttl | UnsetType = UNSET
 
 
 class Done(_Told, kw_only=True):
@@ -120,6 +131,7 @@ class Reply(_Told, kw_only=True):
     ping: Done | UnsetType = UNSET
     rpc: Returned | UnsetType = UNSET
     refresh: Refreshed | UnsetType = UNSET
+    sub_refresh: SubRefreshed | UnsetType = UNSET
 
 
 class Membership(_Told, kw_only=True):
@@ -129,7 +141,8 @@ class Membership(_Told, kw_only=True):
 
 
 class Unsubscribed(_Told, kw_only=True):
-    """The server ended the subscription: 2000 for good; 2500: subscribe again, what was missed is gone."""
+    """The server ended the subscription: 2000 for good; 2500: subscribe again, what was missed is
+    gone; 2501: the subscription's token ended, subscribe again with another."""
 
     code: _UnsubscribeCode
     reason: str

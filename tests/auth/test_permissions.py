@@ -16,6 +16,7 @@ from shared.auth.identify import Authenticator
 from shared.auth.identity import Permission
 from shared.auth.permissions import NEED_NO_PERMISSION, PERMISSIONS, require, require_for_api
 from shared.auth.sockets import Socket
+from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.errors import PermissionDenied
 from shared.http.dependencies import identify, permitted
 from shared.realtime.protocol import METHODS, Command
@@ -112,7 +113,8 @@ COMMANDS = {
 @pytest.fixture
 def commands(world: World, monkeypatch: pytest.MonkeyPatch) -> Commands:
     monkeypatch.setitem(rpc.METHODS, "echo", lambda socket, data: data)
-    return Commands(world.realtime, Authenticator(Settings(supabase_url="http://127.0.0.1:9")), {})
+    settings = Settings(supabase_url="http://127.0.0.1:9")
+    return Commands(world.realtime, Authenticator(settings), SubscriptionTokens(settings), {})
 
 
 def subscribed(world: World, permissions: set[Permission]) -> Socket:

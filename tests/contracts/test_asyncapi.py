@@ -25,6 +25,7 @@ from tests.contracts.schemas import Frames, messages
 from tests.functions.websocket_events import Gateway, gateway_of
 from tests.realtime.conftest import World, sent, world
 from tests.support.connections import RecordingConnections
+from tests.support.subscription import subscription_token
 
 __all__ = ["sent", "world"]
 SPECIFICATION = Path(__file__).parents[1] / "sdk" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
@@ -147,7 +148,7 @@ def gateway(
     upstash: ThreadedUpstash, issuer: ThreadedIssuer, sent: RecordingConnections, monkeypatch: pytest.MonkeyPatch
 ) -> Gateway:
     monkeypatch.setitem(rpc.METHODS, "echo", lambda socket, data: msgspec.Raw(bytes(data)))
-    return gateway_of(upstash, issuer, sent, monkeypatch)
+    return gateway_of(upstash, issuer, sent, monkeypatch, SUBSCRIPTION_SECRET="setting")
 
 
 def everything_that_clients_say(gateway: Gateway) -> Iterator[dict[str, Any]]:
@@ -166,8 +167,14 @@ def everything_that_clients_say(gateway: Gateway) -> Iterator[dict[str, Any]]:
         {"id": 9, "rpc": {"method": "echo", "data": [1, {"a": None}]}},
         {"id": 10, "rpc": {"method": "unheard"}},
         {"id": 11, "refresh": {"token": gateway.token("ann", "read", "write")}},
-        {"id": 12, "sub_refresh": {"channel": CHANNEL, "token": "x"}},
         {"send": {"data": 1}},
+    )
+    token = subscription_token("setting", gateway.tenant, "ann", "chat:token", info={"role": "host"})
+    yield from gateway.send(
+        ann,
+        {"id": 20, "subscribe": {"channel": "chat:token", "token": token}},
+        {"id": 21, "sub_refresh": {"token": token}},
+        {"id": 22, "presence": {"channel": "chat:token"}},
     )
     (history,) = gateway.send(ann, {"id": 13, "history": {"channel": CHANNEL, "limit": -1}})
     yield history

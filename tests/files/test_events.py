@@ -16,7 +16,7 @@ def subscribed(desk: Desk, *channels: str) -> str:
     request = ConnectRequest(1, connect_extra(connection, 0, 0), None)
     socket = realtime.connections.admit_connected(connection, desk.identity("eve"), "1.2.3.4", request)
     for cmd, channel in enumerate(channels, 2):
-        realtime.connections.subscribe(socket, channel, cmd, SubscribeOptions(), "")
+        realtime.connections.subscribe(socket, channel, cmd, SubscribeOptions())
     return connection
 
 

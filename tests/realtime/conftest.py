@@ -49,7 +49,7 @@ class World:
 
     def subscribe(self, socket: Socket, channel: str, cmd: int = 2, **options: object) -> bool:
         chosen = SubscribeOptions(**options)  # type: ignore[arg-type]
-        return self.realtime.connections.subscribe(socket, channel, cmd, chosen, "")
+        return self.realtime.connections.subscribe(socket, channel, cmd, chosen)
 
     def publish(self, channel: str, *values: int) -> None:
         for value in values:

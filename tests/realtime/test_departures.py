@@ -9,10 +9,10 @@ import redis
 from local.redis import ThreadedUpstash
 from local.redis.faults import Fault
 from shared.auth.sockets import Socket
-from shared.realtime.connections import ConnectionGone
 from shared.realtime.delivery import channel_keys
 from shared.realtime.departures import _DISCONNECT, BACK_WITHIN_S
 from shared.realtime.protocol import FORCE_DISCONNECT, FORCE_RECONNECT
+from shared.realtime.refusals import ConnectionGone
 from tests.realtime.conftest import World
 
 CHANNEL = "chat:lobby"

@@ -11,10 +11,11 @@ from local.redis import ThreadedUpstash
 from local.redis.faults import Fault
 from shared.auth.sockets import Socket
 from shared.errors import InvalidToken, TrafficCopError, Unavailable
-from shared.realtime.connections import ConnectionGone, ConnectRequest
+from shared.realtime.connections import ConnectRequest
 from shared.realtime.delivery import channel_keys, user_key
 from shared.realtime.departures import _DISCONNECT
 from shared.realtime.protocol import FORCE_DISCONNECT, publication_body
+from shared.realtime.refusals import ConnectionGone
 from tests.realtime.conftest import World
 
 CHANNEL = "chat:lobby"

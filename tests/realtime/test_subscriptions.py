@@ -8,9 +8,10 @@ import redis
 from shared.auth.identity import Permission
 from shared.auth.sockets import Socket
 from shared.errors import InvalidToken, LimitReached, PermissionDenied, TokenExpired
-from shared.realtime.connections import ConnectionGone, ConnectRequest, NotConnectedYet
+from shared.realtime.connections import ConnectRequest
 from shared.realtime.delivery import user_key
 from shared.realtime.protocol import publication_body
+from shared.realtime.refusals import ConnectionGone, NotConnectedYet
 from tests.realtime.conftest import World
 
 CHANNEL = "chat:lobby"

@@ -82,7 +82,7 @@ class Team:
         connection, connections = f"{user}-{secrets.token_hex(4)}", self.realtime.connections
         request = ConnectRequest(1, connect_extra(connection, 0, 0), None)
         socket = connections.admit_connected(connection, self.identity(user, *permissions), "1.2.3.4", request)
-        connections.subscribe(socket, channel, 2, SubscribeOptions(), "")
+        connections.subscribe(socket, channel, 2, SubscribeOptions())
         return socket
 
     def other_environment(self) -> "Team":

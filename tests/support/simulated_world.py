@@ -10,6 +10,7 @@ import redis
 from functions.message.commands import Commands
 from functions.message.frames import answer
 from shared.auth.identity import Identity, Permission
+from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.realtime.delivery import lane_of
 from shared.realtime.protocol import FORCE_RECONNECT
 from shared.settings import Settings
@@ -93,7 +94,7 @@ class World:
         """Has a client's frame handled; the route's response goes to the socket, too."""
 
         def handle() -> None:
-            commands = Commands(self.realtime, _Tokens(tenant.scope), {})  # type: ignore[arg-type]
+            commands = Commands(self.realtime, _Tokens(tenant.scope), SubscriptionTokens(Settings()), {})  # type: ignore[arg-type]
             about: dict[str, Any] = {"connection": socket.connection, "address": "1.2.3.4", "context": None}
             told = answer(commands, self.realtime.delivery, text=frame, **about)
             self.simulation.attempt(

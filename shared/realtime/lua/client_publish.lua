@@ -6,8 +6,7 @@
 local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, A.need, now)
 if not record then return { text } end
-local sub = subscriptions_of(text)[A.channel]
-if A.subscribers_only == '1' and not (sub and sub[2]) then return { 'denied' } end
+if A.subscribers_only == '1' and not subscribed(text, A.channel, now) then return { 'denied' } end
 if renew(K.leases, A.conn, record, now, A.lease_ms) then
   redis.call('HSET', K.user, 'c:' .. A.conn, record_text(record))
 end

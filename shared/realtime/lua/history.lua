@@ -7,8 +7,7 @@ local now = server_ms()
 if A.conn ~= '' then
   local record, why = connection_load(K.user, A.conn, A.session, A.need, now)
   if not record then return { why } end
-  local sub = subscriptions_of(why)[A.name]
-  if not (sub and sub[2]) then return { 'denied' } end
+  if not subscribed(why, A.name, now) then return { 'denied' } end
 end
 local values, fields = redis.call('HMGET', K.channel, 'e', 's', 'n', 'lx'), {}
 for i, name in ipairs({ 'e', 's', 'n', 'lx' }) do fields[name] = values[i] or nil end

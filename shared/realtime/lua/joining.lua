@@ -12,7 +12,7 @@ local function remember(subs, channel, cmd, on)
       subs[name] = nil
     end
   end
-  subs[channel] = { cmd, on, lane_number() }
+  subs[channel] = { cmd, on, lane_number(), on and A.ends or '' }
 end
 
 -- Which lane the connection belongs in: where it ever was (the holder there may be about to send to it), else the
@@ -35,7 +35,8 @@ end
 local function join(ch, conn, cmd, kind, rejoin)
   local known = ch.f['m:' .. conn]
   if not known and not came_back(ch, A.info) and heard(ch) then append(ch, 'join', A.info) end
-  member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info, kind = kind,
+  member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info,
+    ends = A.ends or '', kind = kind,
     rejoin = (known or rejoin) and '1' or '0', want_epoch = A.want_epoch, want_offset = A.want_offset,
     recovered = '0', extra = A.extra })
 end

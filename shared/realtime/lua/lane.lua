@@ -31,6 +31,11 @@ local function watch(ch)
   if overdue(ch) then redis.call('ZADD', K.lanes, ch.f.w, lane_name()) end
 end
 
+-- Also when the token of a member is over, so that it is told although nothing else happens here.
+local function look_when_over(ends)
+  if ends ~= '' then redis.call('ZADD', K.lanes, 'LT', ends, lane_name()) end
+end
+
 local function release(ch)
   put(ch, 'o', '')
 end

@@ -1,10 +1,11 @@
 -- USES realtime/awaited
 -- A member of a lane, as text with one field a line.
--- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra
--- live:    l, cmd, jl, epoch, start, info
--- `at`/`start` are log ids; jl = wants join and leave; kind = c (connect), s (subscribe), g (subscribe, error 112
--- when unrecoverable) or p (subscribed by the server); extra goes into the reply.
-local FIELDS = { 'st', 'cmd', 'jl', 'epoch', 'at', 'info', 'kind', 'rejoin', 'want_epoch', 'want_offset',
+-- joining: j, cmd, jl, epoch, at, info, ends, kind, rejoin, want_epoch, want_offset, recovered, extra
+-- live:    l, cmd, jl, epoch, start, info, ends
+-- `at`/`start` are log ids; jl = wants join and leave; ends = when its token and the grace are over (unix ms, empty:
+-- never); kind = c (connect), s (subscribe), g (subscribe, error 112 when unrecoverable) or p (subscribed by the
+-- server); extra goes into the reply.
+local FIELDS = { 'st', 'cmd', 'jl', 'epoch', 'at', 'info', 'ends', 'kind', 'rejoin', 'want_epoch', 'want_offset',
   'recovered', 'extra' }
 
 local function member_of(text)
@@ -15,8 +16,21 @@ end
 
 local function member_text(member)
   local parts = {}
-  for i = 1, member.st == 'l' and 6 or #FIELDS do parts[i] = member[FIELDS[i]] or '' end
+  for i = 1, member.st == 'l' and 7 or #FIELDS do parts[i] = member[FIELDS[i]] or '' end
   return table.concat(parts, '\n')
+end
+
+local function over(member, now)
+  return (member.ends or '') ~= '' and tonumber(member.ends) <= now
+end
+
+local function first_end(ch)
+  local first = ''
+  for field, text in pairs(ch.f) do
+    local ends = string.sub(field, 1, 2) == 'm:' and member_of(text).ends or ''
+    if ends ~= '' and (first == '' or tonumber(ends) < tonumber(first)) then first = ends end
+  end
+  return first
 end
 
 local function count(ch, field, by)

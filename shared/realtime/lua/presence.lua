@@ -7,15 +7,17 @@ local now = server_ms()
 if A.conn ~= '' then
   local record, why = connection_load(K.user, A.conn, A.session, A.need, now)
   if not record then return { why } end
-  local sub = subscriptions_of(why)[A.name]
-  if not (sub and sub[2]) then return { 'denied' } end
+  if not subscribed(why, A.name, now) then return { 'denied' } end
 end
 local held, fields, conns, infos = redis.call('HGETALL', K.lane), {}, {}, {}
 for i = 1, #held, 2 do
   fields[held[i]] = held[i + 1]
   if string.sub(held[i], 1, 2) == 'm:' then
-    conns[#conns + 1] = string.sub(held[i], 3)
-    infos[#infos + 1] = member_of(held[i + 1]).info
+    local member = member_of(held[i + 1])
+    if not over(member, now) then
+      conns[#conns + 1] = string.sub(held[i], 3)
+      infos[#infos + 1] = member.info
+    end
   end
 end
 local out = { 'ok', 0, tonumber(fields.l or 1) }

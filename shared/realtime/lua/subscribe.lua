@@ -1,7 +1,7 @@
 -- subscribe: a connection joins a channel's lane, or joins again under a later command (the server gives none)
 -- USES realtime/joining
 -- KEYS user, channel, lane, log, leases, lanes
--- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, cmd, kind, lease_ms, lane_size, max_channels, jl, want_epoch, want_offset, info, extra
+-- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, cmd, kind, lease_ms, lane_size, max_channels, jl, want_epoch, want_offset, info, ends, extra
 -- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | denied | stale | full | 'lane' and the one to ask for
 local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, A.need, now)
@@ -22,4 +22,5 @@ if renewed then written[3] = 'c:' .. A.conn; written[4] = record_text(record) en
 redis.call('HSET', K.user, unpack(written))
 
 join(ch, A.conn, tostring(cmd), A.kind, last ~= nil)
+look_when_over(A.ends)
 return { 'ok', try_claim(ch, A.conn) }

@@ -17,6 +17,7 @@ local function joining_target(ch, entries, complete, conn, member, hi)
   if member.rejoin == '1' and ch.now - tonumber(ch.f.u or 0) < UNCLEAN_MS then
     return { conn, member.cmd, 'close' }
   end
+  if over(member, ch.now) then return { conn, member.cmd, 'expired' } end
   if member.at == '' then
     if ahead_of(ch, member, hi) then return nil end
     member.at, member.epoch = hi, ch.f.e
@@ -33,6 +34,7 @@ local function joining_target(ch, entries, complete, conn, member, hi)
 end
 
 local function live_target(ch, entries, complete, conn, member, cursor, hi)
+  if over(member, ch.now) then return { conn, member.cmd, '2501' } end
   local from = (member.epoch == ch.f.e and after(member.at, cursor)) and member.at or cursor
   if member.epoch ~= ch.f.e or not whole(ch, entries, complete, from) then return { conn, member.cmd, '2500' } end
   if not after(hi, from) then return nil end

@@ -28,6 +28,7 @@ local got = claim(ch)
 if not got then
   put(ch, 'w', following or 0)
   if following then redis.call('ZADD', K.lanes, following, lane_name()) else redis.call('ZREM', K.lanes, lane_name()) end
+  look_when_over(first_end(ch))
 end
 channel_save(ch)
 return got or 'idle'

@@ -1,0 +1,13 @@
+"""What a subscription token allows, apart from how it is verified."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a good token says: `expires_at` is the subscription's end (unix s, 0 never), `info` JSON text or empty."""
+
+    channel: str
+    expires_at: int
+    issued_at: int
+    info: str
