@@ -1,5 +1,6 @@
 """The type of a column, inferred over every one of its values and not over a sample."""
 
+import math
 import re
 from collections.abc import Callable, Collection
 from datetime import date, datetime
@@ -139,7 +140,7 @@ class Column:
         if self._type == "integer":
             return int(stripped) if abs(int(stripped)) <= _EXACT else stripped
         if self._type == "float":
-            return float(stripped)
+            return float(stripped) if math.isfinite(float(stripped)) else stripped
         if self._type == "boolean":
             return stripped.lower() == "true"
         return text if self.is_text else stripped

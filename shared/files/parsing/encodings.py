@@ -38,15 +38,43 @@ def has_text_bom(head: bytes) -> bool:
 
 
 def encoding_of(source: Source, declared: str) -> Encoding:
-    """`declared` is a charset name, maybe unknown or wrong, or empty."""
+    """`declared` is a charset name, maybe unknown or wrong, or empty.
+
+    All of the file up to its first character beyond ASCII is looked at, and a sample from there on: what follows is
+    for its reader to find.
+    """
     head = source.head(4)
     for bom, codec in _BOMS:
         if head.startswith(bom):
             return Encoding(codec)
+    sample = _beyond_ascii(source)
     for codec in filter(None, ("utf-8", _known(declared))):
-        if _decodes(source, codec):
+        if _decodes(sample, codec):
             return Encoding(codec)
-    return Encoding("cp1252" if _decodes(source, "cp1252") else "latin-1", guessed=True)
+    if _is_damaged_utf_8(sample):
+        return UTF_8
+    return Encoding("cp1252" if _decodes(sample, "cp1252") else "latin-1", guessed=True)
+
+
+def _beyond_ascii(source: Source) -> bytes:
+    before = b""
+    try:
+        with source.open() as file:
+            while chunk := file.read(_CHUNK):
+                if not chunk.isascii():
+                    before = chunk
+                    return chunk + file.read(_CHUNK)
+    except OverLimit:
+        # Its reader will meet the limit as well.
+        pass
+    return before
+
+
+def _is_damaged_utf_8(sample: bytes) -> bool:
+    # Text of another encoding holds hardly any sequence that is UTF-8 by accident.
+    text = sample.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) >= 2 * damaged
 
 
 def charset_in(content_type: str) -> str:
@@ -67,16 +95,9 @@ def _known(charset: str) -> str:
     return info.name if getattr(info, "_is_text_encoding", True) else ""
 
 
-def _decodes(source: Source, codec: str) -> bool:
-    decoder = codecs.getincrementaldecoder(codec)()
+def _decodes(sample: bytes, codec: str) -> bool:
     try:
-        with source.open() as file:
-            while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
+        codecs.getincrementaldecoder(codec)().decode(sample, final=len(sample) < 2 * _CHUNK)
     except UnicodeError:
         return False
-    except OverLimit:
-        # Its reader will meet the limit as well.
-        return True
     return True

@@ -1,6 +1,7 @@
 """One line of NDJSON, by the strict rules of JSON."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 
@@ -8,7 +9,13 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+def finite(text: str) -> float | str:
+    """The number, or its text when no float is so large."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=finite)
 BAD: Any = object()
 
 

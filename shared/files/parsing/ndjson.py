@@ -8,6 +8,7 @@ from shared.files.parsing.json_line import BAD, decoded
 from shared.files.parsing.limits import Malformed, OverLimit, Stopwatch
 from shared.files.parsing.result import Found
 from shared.files.parsing.sniffed import Sniffed
+from shared.files.parsing.undecodable import ERRORS, Undecodable
 
 _LINES_BETWEEN_LOOKS = 1_000
 
@@ -16,12 +17,13 @@ def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     """The rows; Malformed when more lines are bad than good."""
     encoding = sniffed.encoding
     found = Found("json", encoding.label)
-    rows, number, bad, first_bad = Rows(found), 0, 0, 0
+    rows, undecodable = Rows(found), Undecodable()
+    number = bad = first_bad = 0
     try:
-        with sniffed.source.open_text(encoding.codec, "replace") as file:
+        with sniffed.source.open_text(encoding.codec, ERRORS) as file:
             while line := _next_line(file):
                 number += 1
-                if not line.isspace() and not _take(rows, line):
+                if not line.isspace() and not _take(rows, undecodable.mended(line, number)):
                     bad, first_bad = bad + 1, first_bad or number
                 if number % _LINES_BETWEEN_LOOKS == 0:
                     stopwatch.check()
@@ -31,6 +33,7 @@ def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
         raise Malformed(f"{bad} of {number} lines are not JSON, first line {first_bad}")
     if bad:
         found.warn(f"lines that are not JSON were skipped: {bad}, first line {first_bad}")
+    undecodable.tell(found)
     rows.tell()
     return found
 

@@ -75,7 +75,7 @@ def _document(found: Found) -> dict[str, Any]:
 
 def _encoded(document: dict[str, Any]) -> bytes:
     # Lone surrogates, which JSON may hold and UTF-8 may not, become question marks.
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def shortened(value: Any, depth: int = 6) -> Any:

@@ -145,3 +145,23 @@ def test_cells_that_a_spreadsheet_would_run_are_told_and_kept(reader: Reader) ->
 def test_half_of_a_character_is_replaced_and_not_fatal(reader: Reader) -> None:
     result = reader.result("n,name\n1,Åsa\n2,Ö\n".encode("utf-16")[:-1], "x.csv")
     assert result["preview"] == [{"n": 1, "name": "Åsa"}, {"n": 2, "name": "Ö\ufffd"}]
+    assert result["warnings"] == ["1 line holds bytes that are not utf-16, first line 3"]
+
+
+def test_undecodable_lines_are_told_and_do_not_spoil_the_others(reader: Reader) -> None:
+    result = reader.result("n,name\n1,Åsa\n2,日本\n3,Ö�\n".encode() + b"4,B\xffb\xfe\n5,\xe6\x97\n", "x.csv")
+    assert [row["name"] for row in result["preview"]] == ["Åsa", "日本", "Ö�", "B�b�", "�"]
+    assert (result["encoding"], result["warnings"]) == (
+        "utf-8",
+        ["2 lines hold bytes that are not utf-8, first line 5"],
+    )
+
+
+def test_undecodable_lines_far_into_the_file_are_told(reader: Reader) -> None:
+    result = reader.result(b"n,name\n" + b"1,Ann\n" * 500_000 + "2,Åsa\n".encode() * 300_000 + b"3,\xff\n", "x.csv")
+    assert (result["encoding"], result["row_count"]) == ("utf-8", 800_001)
+    assert result["warnings"] == ["1 line holds bytes that are not utf-8, first line 800002"]
+
+
+def test_numbers_that_no_float_holds_stay_as_they_are_written(reader: Reader) -> None:
+    assert reader.result(b"a,b\n1e999,2\n1.5,2\n")["preview"] == [{"a": "1e999", "b": 2}, {"a": 1.5, "b": 2}]

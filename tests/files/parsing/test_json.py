@@ -60,6 +60,26 @@ def test_deep_nesting_is_refused_before_it_costs_memory(reader: Reader, content:
     assert outcome.peak_bytes < 64 << 20
 
 
+@pytest.mark.parametrize("name", ["x.json", "x.ndjson"])
+def test_numbers_beyond_those_of_c_are_kept(reader: Reader, name: str) -> None:
+    rows = [b'{"id": 12345678901234567890123, "f": 2.5}', b'{"id": 1, "f": 2e999}']
+    content = b"[%s]" % b",".join(rows) if name == "x.json" else b"\n".join(rows)
+    preview = reader.result(content, name)["preview"]
+    assert preview[0] == {"id": 12345678901234567890123, "f": 2.5}
+    assert preview[1]["f"].upper().replace("+", "") == "2E999"
+
+
+def test_a_number_of_five_thousand_digits_is_refused(reader: Reader) -> None:
+    outcome = reader.read(b"[" + b"9" * 5_000 + b"]", "x.json")
+    assert (outcome.status, outcome.detail) == ("failed", "not valid JSON, or a number has too many digits")
+
+
+def test_undecodable_lines_are_told(reader: Reader) -> None:
+    result = reader.result('{"a": "Åsa"}\n'.encode() * 3 + b'{"a": "\xff"}\n', "x.ndjson")
+    assert result["preview"][3] == {"a": "\ufffd"}
+    assert result["warnings"] == ["1 line holds bytes that are not utf-8, first line 4"]
+
+
 def test_brackets_in_texts_are_no_nesting(reader: Reader) -> None:
     rows = [{"a": "[" * 300}, {"a": "]{" * 200}]
     assert reader.result(json.dumps(rows).encode())["preview"] == rows

@@ -58,6 +58,12 @@ def test_long_text_is_cut_and_told(reader: Reader) -> None:
     assert result["warnings"] == ["only the first 200000 characters are shown"]
 
 
+def test_undecodable_lines_of_a_text_are_told(reader: Reader) -> None:
+    result = reader.result("Ä\n".encode() * 3 + b"B\xffb \xff\nend", "notes.md")
+    assert result["text"] == "Ä\nÄ\nÄ\nB\ufffdb \ufffd\nend"
+    assert result["warnings"] == ["1 line holds bytes that are not utf-8, first line 4"]
+
+
 @pytest.mark.parametrize("name", ["empty.csv", "empty.json", "empty"])
 def test_an_empty_file_is_an_empty_text(reader: Reader, name: str) -> None:
     result = reader.result(b"", name)
