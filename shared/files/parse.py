@@ -1,16 +1,15 @@
 """Parses an available file once per wish: whoever wins the record's step does it, a crash is made up for by sweep."""
 
-import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from shared.files import life
 from shared.files.model import File, ParseStatus, Status
 from shared.files.objects import Bucket, ObjectChanged
 from shared.files.parsing import limits
 from shared.files.parsing.sandbox import Outcome
+from shared.files.parsing.summary import summary_of
+from shared.files.parsing.workplace import workplace
 from shared.files.places import clean_key, parsed_key
 from shared.files.store import FileStore
 from shared.tenant.scope import TenantScope
@@ -46,8 +45,8 @@ class Parser:
     def _outcome(self, scope: TenantScope, file: File) -> Outcome | None:
         if file.size > limits.FILE_BYTES:
             return Outcome("limited", f"files above {limits.FILE_BYTES >> 20} MiB are not parsed")
-        with tempfile.TemporaryDirectory(prefix="parse-") as folder:
-            path = Path(folder) / "content"
+        with workplace() as folder:
+            path = folder / "content"
             try:
                 with path.open("wb") as target:
                     self._bucket.download(clean_key(scope, file.id), file.clean_etag, target)
@@ -59,7 +58,7 @@ class Parser:
     def _finish(self, scope: TenantScope, file: File, outcome: Outcome) -> None:
         summary = None
         if outcome.result:
-            summary = _summary(json.loads(outcome.result))
+            summary = summary_of(outcome.result)
             self._bucket.write(parsed_key(scope, file), outcome.result, "application/json")
         now_ms = self._store.now_ms()
         finished = life.parse_finished(file, ParseStatus(outcome.status), outcome.detail, now_ms, summary)
@@ -70,8 +69,3 @@ class Parser:
         held = self._store.load(scope, file.id)
         if held is None or held.status is Status.DELETED:
             self._bucket.delete(parsed_key(scope, file))
-
-
-def _summary(result: dict[str, Any]) -> dict[str, Any]:
-    summary = {"kind": result["kind"], "row_count": result["row_count"], "encoding": result["encoding"]}
-    return {**summary, "column_count": len(result["schema"]), "warning_count": len(result["warnings"])}

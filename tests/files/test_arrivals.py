@@ -188,7 +188,7 @@ def test_a_file_deleted_while_it_is_parsed_leaves_no_result(desk: Desk) -> None:
 
     def slow(path: Path, content_type: str, name: str) -> Outcome:
         desk.filing.files.delete(desk.identity(), file.id)
-        summary = {"kind": "text", "row_count": 1, "encoding": None, "schema": [], "warnings": []}
+        summary = {"kind": "text", "row_count": 1, "encoding": None, "schema": [], "preview": [], "warnings": []}
         return Outcome("ready", "", json.dumps(summary).encode())
 
     parser(desk, slow).parse(desk.scope, file.id)

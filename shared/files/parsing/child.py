@@ -2,9 +2,9 @@
 
     python -m shared.files.parsing.child PATH CONTENT_TYPE SUFFIX MEMORY_BYTES SECONDS [careful]
 
-Standard input stays open while the parent lives. Standard output: a line `{"form"}` when the form is known, a line
-with the outcome (`{"status", "detail", "peak_bytes"}`), then the result as JSON, if there is one. `careful` is said
-when the fast reader of the same file has crashed.
+Standard input stays open while the parent lives. Standard output: a line `{"confined"}`, a line `{"form"}` when the
+form is known, a line with the outcome (`{"status", "detail", "peak_bytes"}`), then the result as JSON, if there is
+one. `careful` is said when the fast reader of the same file has crashed.
 """
 
 import importlib
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from shared.files.parsing.confinement import confine
 from shared.files.parsing.limits import Malformed, OverLimit, Stopwatch, Unsupported
 from shared.files.parsing.result import Found, rendered
 from shared.files.parsing.sniff import sniff
@@ -42,8 +43,9 @@ _PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
 
 def main(arguments: list[str]) -> None:
     path, content_type, suffix, memory, seconds, *careful = arguments
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_myself(int(memory), int(seconds))
+    _say(confined=confine())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     declared, stopwatch = Declared(content_type, suffix), Stopwatch(int(seconds) * 0.8)
     status, detail, result = outcome_of(Path(path), declared, stopwatch, bool(careful), lambda form: _say(form=form))
     _say(status=status, detail=detail, peak_bytes=_peak_bytes())

@@ -1,23 +1,30 @@
 """Runs the parser in a process of its own: a hostile file can end that process and nothing else."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Literal
+
+import msgspec
 
 from shared.files.parsing import child
+from shared.files.parsing.confinement import close_to_children
 from shared.files.parsing.limits import RESULT_BYTES
+from shared.files.parsing.sniffed import Form
+from shared.files.parsing.summary import summary_of
 from shared.observe.log import info
 
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 60
 _START_SECONDS: Final = 10
 _FEWEST_SECONDS: Final = 5
+_OUTPUT_BYTES: Final = RESULT_BYTES + (1 << 16)
+_ERROR_BYTES: Final = 1 << 16
 _COMPRESSED: Final = frozenset((".gz", ".gzip"))
 
 
@@ -34,22 +41,35 @@ class Outcome:
     peak_bytes: int = 0
 
 
-@dataclass(frozen=True)
+class _Told(msgspec.Struct):
+    confined: bool | None = None
+    form: Form | None = None
+    status: Literal["ready", "failed", "unsupported", "limited"] | None = None
+    detail: str = ""
+    peak_bytes: int = 0
+
+
+@dataclass
 class _Ran:
     """What a child said and how it ended; `code` is None when it had to be stopped."""
 
     code: int | None
-    told: dict[str, Any] = field(default_factory=dict)
+    told: _Told = field(default_factory=_Told)
     result: bytes = b""
     errors: bytes = b""
 
     @property
     def crashed(self) -> bool:
-        return not self.too_slow and self.code != 0
+        return not self.too_slow and (self.code != 0 or self.told.status is None)
 
     @property
     def too_slow(self) -> bool:
         return self.code in (None, -signal.SIGXCPU)
+
+    @property
+    def out_of_memory(self) -> bool:
+        # The kernel kills; Rust says so and aborts.
+        return self.code == -signal.SIGKILL or b"memory allocation of" in self.errors
 
 
 def parse(
@@ -59,13 +79,13 @@ def parse(
     began = time.monotonic()
     arguments = [str(path), content_type, _suffix(name), str(memory_bytes)]
     ran = _run(path, arguments, seconds)
-    if ran.crashed and ran.told.get("form") == "pdf":
+    if ran.crashed and ran.told.form == "pdf":
         left = max(_FEWEST_SECONDS, seconds - int(time.monotonic() - began))
         ran = _run(path, arguments, left, "careful")
     outcome = _outcome(ran, seconds)
     took = round((time.monotonic() - began) * 1000)
-    form = ran.told.get("form")
-    info("parse.read", form=form, status=outcome.status, peak_bytes=outcome.peak_bytes, milliseconds=took)
+    told = {"form": ran.told.form, "confined": ran.told.confined, "status": outcome.status}
+    info("parse.read", **told, peak_bytes=outcome.peak_bytes, milliseconds=took)
     return outcome
 
 
@@ -75,33 +95,51 @@ def _suffix(name: str) -> str:
 
 
 def _run(path: Path, arguments: list[str], seconds: int, *more: str) -> _Ran:
+    close_to_children()
     command = [sys.executable, "-sBP", "-m", child.__name__, *arguments, str(seconds), *more]
-    watched, held = os.pipe()
-    try:
-        done = subprocess.run(
+    with (
+        subprocess.Popen(
             command,
-            stdin=watched,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=_bare_environment(),
             cwd=path.parent,
-            timeout=seconds + _START_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _Ran(None)
-    finally:
-        os.close(watched)
-        os.close(held)
-    return _heard(done)
+        ) as process,
+        ThreadPoolExecutor(2) as listeners,
+    ):
+        output = listeners.submit(_beginning, process.stdout, _OUTPUT_BYTES)
+        errors = listeners.submit(_beginning, process.stderr, _ERROR_BYTES)
+        try:
+            code = process.wait(seconds + _START_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return _Ran(None)
+        return _heard(code, output.result(), errors.result())
 
 
-def _heard(done: "subprocess.CompletedProcess[bytes]") -> _Ran:
+def _beginning(stream: "IO[bytes] | None", size: int) -> bytes:
+    # Who says more finds the pipe closed.
+    assert stream is not None  # noqa: S101
+    with stream:
+        return stream.read(size)
+
+
+def _heard(code: int, output: bytes, errors: bytes) -> _Ran:
+    ran = _Ran(code, errors=errors)
     told: dict[str, Any] = {}
-    rest = done.stdout
-    while rest and "status" not in told:
-        line, _, rest = rest.partition(b"\n")
-        told |= json.loads(line)
-    return _Ran(done.returncode, told, rest, done.stderr)
+    try:
+        while output and "status" not in told:
+            line, _, output = output.partition(b"\n")
+            told |= msgspec.json.decode(line, type=dict[str, Any])
+            ran.told = msgspec.convert(told, _Told)
+        if output:
+            summary_of(output)
+            ran.result = output
+    except (ValueError, RecursionError):
+        # What a child says is as little to be trusted as what it reads.
+        ran.told.status = None
+    return ran
 
 
 def _bare_environment() -> dict[str, str]:
@@ -114,20 +152,21 @@ def _bare_environment() -> dict[str, str]:
 def _outcome(ran: _Ran, seconds: int) -> Outcome:
     if ran.too_slow:
         return Outcome("limited", f"parsing took longer than {seconds} seconds")
-    if ran.crashed or "status" not in ran.told:
+    if ran.crashed or ran.told.status is None:
         return _crash(ran)
-    peak = ran.told.get("peak_bytes", 0)
     if len(ran.result) > RESULT_BYTES:
-        return Outcome("limited", "the result is too large", peak_bytes=peak)
-    return Outcome(ran.told["status"], ran.told["detail"], ran.result, peak)
+        return Outcome("limited", "the result is too large", peak_bytes=ran.told.peak_bytes)
+    return Outcome(ran.told.status, ran.told.detail, ran.result, ran.told.peak_bytes)
 
 
 def _crash(ran: _Ran) -> Outcome:
     # Where it happened; the messages themselves may quote the tenant's data.
     lines = ran.errors.decode(errors="replace").splitlines()
     places = [line.strip() for line in lines if line.startswith("  File")]
-    info("parse.child_ended", code=ran.code, form=ran.told.get("form"), places=places[-3:])
-    return Outcome("failed", f"the parser was ended by the content ({_how(ran.code or 0)})")
+    info("parse.child_ended", code=ran.code, form=ran.told.form, places=places[-3:])
+    if ran.out_of_memory:
+        return Outcome("limited", "the content needs more memory than parsing may use")
+    return Outcome("failed", f"the content made the parser crash ({_how(ran.code or 0)}): the file may be damaged")
 
 
 def _how(code: int) -> str:

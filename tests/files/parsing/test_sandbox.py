@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import json
+import logging
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -10,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.files.parsing import child
-from tests.files.parsing.conftest import Reader
+from tests.files.parsing.conftest import Program, Reader
 
 
 @pytest.mark.parametrize(
@@ -92,47 +93,78 @@ def test_too_much_time_gives_what_was_read(reader: Reader) -> None:
         assert 0 < json.loads(outcome.result)["row_count"] < 4_000_000
 
 
-def test_a_reader_that_does_not_look_at_the_clock_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    (reader.folder / "endless.py").write_text(
-        "from shared.files.parsing import child\nchild.limit_myself(1 << 30, 1)\nwhile True: pass\n"
-    )
-    monkeypatch.setattr(child, "__name__", "endless")
-    monkeypatch.syspath_prepend(str(reader.folder))
-    outcome = reader.sandboxed(b"x", seconds=1)
+def test_a_reader_that_does_not_look_at_the_clock_is_stopped(program: Program) -> None:
+    outcome = program("while True: pass", seconds=1)
     assert (outcome.status, outcome.detail) == ("limited", "parsing took longer than 1 seconds")
 
 
-def test_the_child_sees_no_credentials_and_writes_no_files(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_sees_no_credentials(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
-    spy = reader.folder / "spy.py"
-    spy.write_text(
-        "import os\n"
-        "from shared.files.parsing import child\n"
-        "child.limit_myself(1 << 30, 10)\n"
-        "names = sorted(os.environ)\n"
-        "try:\n"
-        "    open('written', 'w').write('x' * 10)\n"
-        "    kept = os.path.getsize('written')\n"
-        "except OSError:\n"
-        "    kept = 0\n"
-        'print(\'{"status": "ready", "detail": ""}\')\n'
-        "print(names, kept)\n"
-    )
-    monkeypatch.setattr(child, "__name__", "spy")
-    monkeypatch.syspath_prepend(str(reader.folder))
-    seen = reader.sandboxed(b"").result.decode()
+    seen = program("seen = dict(os.environ)").detail
+    assert "PYTHONPATH" in seen
     assert "AWS" not in seen
     assert "hidden" not in seen
-    assert seen.strip().endswith("0")
-    assert "AWS_SECRET_ACCESS_KEY" in os.environ
 
 
-def test_a_crash_of_the_child_is_the_files_failure(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    (reader.folder / "crash.py").write_text("import os\nos.abort()\n")
-    monkeypatch.setattr(child, "__name__", "crash")
-    monkeypatch.syspath_prepend(str(reader.folder))
-    outcome = reader.sandboxed(b"x")
-    assert (outcome.status, outcome.detail) == ("failed", "the parser was ended by the content (signal 6)")
+def test_the_child_writes_no_files(program: Program) -> None:
+    lines = ("try: open('written', 'w').write('x' * 10)", "except OSError: pass", "seen = os.path.getsize('written')")
+    assert program(*lines).detail == "0"
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("os.abort()", ("failed", "the content made the parser crash (signal 6): the file may be damaged")),
+        ("1 / 0", ("failed", "the content made the parser crash (exit 1): the file may be damaged")),
+        ("os._exit(0)", ("failed", "the content made the parser crash (exit 0): the file may be damaged")),
+        ("os.kill(os.getpid(), 9)", ("limited", "the content needs more memory than parsing may use")),
+        (
+            "print('memory allocation of 9 bytes failed', file=sys.stderr, flush=True); os.abort()",
+            ("limited", "the content needs more memory than parsing may use"),
+        ),
+    ],
+)
+def test_an_end_of_the_child_is_the_files_failure(program: Program, line: str, outcome: tuple[str, str]) -> None:
+    ended = program(line)
+    assert (ended.status, ended.detail, ended.result) == (*outcome, b"")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print('nonsense'); seen = 1",
+        "print('[]')",
+        "print('[' * 100_000)",
+        "print(json.dumps({'status': 'pending', 'detail': ''})); os._exit(0)",
+        "print(json.dumps({'status': 'ready', 'detail': 5}), flush=True); os._exit(0)",
+        "print(json.dumps({'status': 'ready', 'detail': ''}) + '\\n{}', flush=True); os._exit(0)",
+        "print(json.dumps({'status': 'ready', 'detail': ''}) + '\\n' + '[' * 100_000, flush=True); os._exit(0)",
+    ],
+)
+def test_what_the_child_says_is_not_trusted(program: Program, line: str) -> None:
+    outcome = program(line)
+    assert (outcome.status, outcome.result) == ("failed", b"")
+
+
+def test_a_child_that_talks_without_end_is_not_listened_to(program: Program) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome = program("while True: print('x' * (1 << 20))")
+    assert outcome.status == "failed"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+def test_what_the_parser_needed_is_logged(reader: Reader, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("traffic_cop")
+    logger.addHandler(caplog.handler)
+    try:
+        with caplog.at_level(logging.INFO, logger.name):
+            outcome = reader.sandboxed(b"a,b\n1,2\n", "x.csv")
+    finally:
+        logger.removeHandler(caplog.handler)
+    read = json.loads(caplog.messages[-1])
+    assert (read["event"], read["form"], read["status"]) == ("parse.read", "delimited", "ready")
+    assert 4 << 20 < read["peak_bytes"] == outcome.peak_bytes < 64 << 20
+    assert read["confined"] is (sys.platform == "linux")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at /proc")
