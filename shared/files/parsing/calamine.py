@@ -23,11 +23,19 @@ def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
     _refuse_large(sniffed)
     try:
         book = python_calamine.CalamineWorkbook.from_path(sniffed.path)
+        if not book.sheets_metadata:
+            raise Malformed("not a valid workbook: it has no sheets")
         return read_sheets(_sheets(book), stopwatch)
     except python_calamine.PasswordError as error:
         raise Unsupported("the document is encrypted") from error
     except python_calamine.CalamineError as error:
-        raise Malformed(f"not a valid workbook: {str(error)[:200]}") from error
+        raise Malformed(f"not a valid workbook: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    # Calamine tries all its formats and keeps the reason of none.
+    undetected = "format" in str(error) and "detect" in str(error)
+    return "it is damaged or claims more cells than a sheet has" if undetected else str(error)[:200]
 
 
 def _refuse_large(sniffed: Sniffed) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from shared.files.parsing import limits
 # In a column of numbers these are gaps, and then in the file's other columns as well; where all columns are words
 # they are words (Namibia's code is NA).
 _GAPS: Final = frozenset(("NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "-"))
+_GAP_CHARACTERS: Final = 8
 _INTEGER: Final = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})").fullmatch
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]{1,3})?").fullmatch
 _PADDED: Final = re.compile(r"[+-]?0[0-9]").match
@@ -103,6 +104,14 @@ class Column:
     def is_text(self) -> bool:
         """What was seen so far is no number, boolean or date."""
         return self._type in ("", "string")
+
+    def see_all(self, texts: Iterable[str]) -> None:
+        """More values, which may be each different one once."""
+        if self._type == "string" and len(self._examples) == limits.EXAMPLES:
+            # There are but gaps left to find.
+            texts = [text for text in texts if len(text) < _GAP_CHARACTERS or text.isspace()]
+        for text in texts:
+            self.see(text)
 
     def see(self, text: str) -> None:
         """One more value."""

@@ -65,7 +65,7 @@ def _connection(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _read(connection: duckdb.DuckDBPyConnection, path: str, stopwatch: Stopwatch) -> Found:
     found = Found("table")
-    (found.row_count,) = _one(connection, "SELECT num_rows FROM parquet_file_metadata(?)", path)
+    found.row_count = _row_count(connection, path)
     selected = connection.execute("SELECT * FROM read_parquet(?) LIMIT 0", [path])
     names = [str(column[0]) for column in selected.description or ()]
     types = [str(column[1]) for column in selected.description or ()]
@@ -80,6 +80,15 @@ def _read(connection: duckdb.DuckDBPyConnection, path: str, stopwatch: Stopwatch
         values = [row[place] for row in rows]
         found.schema.append(_column(name, kind, nullable.get(name, True), values))
     return found
+
+
+def _row_count(connection: duckdb.DuckDBPyConnection, path: str) -> int:
+    (claimed,) = _one(connection, "SELECT num_rows FROM parquet_file_metadata(?)", path)
+    groups = "SELECT DISTINCT row_group_id, row_group_num_rows AS rows FROM parquet_metadata(?)"
+    (held,) = _one(connection, f"SELECT coalesce(sum(rows), 0) FROM ({groups})", path)  # noqa: S608
+    if held != claimed:
+        raise Malformed(f"not a valid Parquet file: it claims {claimed} rows and its parts {held}")
+    return int(claimed)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str, path: str) -> tuple[Any, ...]:

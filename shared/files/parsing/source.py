@@ -29,7 +29,7 @@ DAMAGE: Final = (
 class Allowance:
     """How many bytes may still come out of compressed ones; shared by all that is read of one archive."""
 
-    def __init__(self, size: int = limits.INFLATED_BYTES) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
         self._left = size
 
@@ -82,7 +82,7 @@ class Source:
         """A fresh stream from the beginning."""
         if self._inflate is None:
             return self._path.open("rb")
-        return io.BufferedReader(Inflating(self._inflate(self._path), Allowance()), _BUFFER)
+        return io.BufferedReader(Inflating(self._inflate(self._path), Allowance(limits.INFLATED_BYTES)), _BUFFER)
 
     def open_text(self, codec: str, errors: str = "strict", newline: str | None = None) -> IO[str]:
         """The same, decoded."""

@@ -1,6 +1,6 @@
 """A table of text cells, read whole and held never: its columns' types, its first rows, what is odd about it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from shared.files.parsing import limits
@@ -67,10 +67,9 @@ class Table:
     def _look(self) -> None:
         before = self.rows - len(self._batch)
         for column, cells in zip(self._columns, zip(*self._batch, strict=True), strict=False):
-            for cell in dict.fromkeys(cells):
-                column.see(cell)
-                if cell[:1] in _FORMULA_STARTS:
-                    self._formulas.look(cell, cells, before)
+            different = dict.fromkeys(cells)
+            column.see_all(different)
+            self._formulas.look(different, cells, before)
         self._batch.clear()
         self._size = 0
 
@@ -114,13 +113,17 @@ class _Formulas:
         self._first = 0
         self.count = 0
 
-    def look(self, cell: str, cells: Sequence[str], before: int) -> None:
-        if len(cell) == 1 or (is_number(cell) and not isinstance(cell, Words)):
-            return
-        row = before + cells.index(cell) + 1
-        self._first = min(self._first or row, row)
-        self.count += cells.count(cell)
+    def look(self, different: Iterable[str], cells: Sequence[str], before: int) -> None:
+        formulas = {cell for cell in different if cell[:1] in _FORMULA_STARTS and _is_formula(cell)}
+        rows = [row for row, cell in enumerate(cells, before + 1) if cell in formulas] if formulas else []
+        if rows:
+            self._first = min(self._first or rows[0], rows[0])
+            self.count += len(rows)
 
     def told(self) -> str:
         cells = "cell begins" if self.count == 1 else "cells begin"
         return f"{self.count} {cells} like a formula (= + - @), first row {self._first}"
+
+
+def _is_formula(cell: str) -> bool:
+    return len(cell) > 1 and (isinstance(cell, Words) or not is_number(cell))

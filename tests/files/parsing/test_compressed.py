@@ -46,6 +46,8 @@ def test_real_compressed_json_of_botocore_is_read(reader: Reader) -> None:
         (zipped({"a.csv": "a", "b.csv": "b"}), "unsupported", "this one has 2"),
         (zipped({"a/": ""}), "unsupported", "this one has 0"),
         (zipped({"a.zip": zipped({"b": "c"})}), "unsupported", "only text"),
+        (gzip.compress(zipped({"a.csv": TABLE})), "unsupported", "only text"),
+        (zipped({"a.gz": gzip.compress(TABLE)}), "unsupported", "only text"),
         (gzip.compress(gzip.compress(TABLE)), "unsupported", "only text"),
         (gzip.compress(b"%PDF-1.7"), "unsupported", "only text"),
         (gzip.compress(bytes(1 << 20)), "unsupported", "binary"),
@@ -76,8 +78,34 @@ def test_a_column_of_gigabytes_is_stopped_at_what_it_inflates_to(reader: Reader)
     assert outcome.peak_bytes < 64 << 20
 
 
-def test_a_file_that_is_a_zip_behind_a_table_is_read_as_what_it_begins_with(reader: Reader) -> None:
-    polyglot = b"a,b\n1,2\n3,4\n" + zipped({"x.csv": "c,d\n5,6\n"})
+def test_a_zip_bomb_is_stopped_at_what_it_inflates_to(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "INFLATED_BYTES", 8 << 20)
+    packed = zipped({"a.txt": b"0" * (9 << 20)})
+    assert len(packed) < 10_000
+    outcome = reader.read(packed, "a.zip")
+    assert (outcome.status, outcome.detail) == ("limited", "the content inflates to more than 8 MiB")
+    assert len(json.loads(outcome.result)["text"]) == limits.TEXT_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "reason"),
+    [
+        (b"a,b\n1,2\n3,4\n", "unsupported", "binary"),
+        (b"%PDF-1.4\n", "failed", "not a valid PDF"),
+        (b"\xff\xd8\xff\xe0", "unsupported", "JPEG"),
+        (b"GIF89a", "unsupported", "GIF"),
+    ],
+)
+def test_a_file_that_is_a_zip_as_well_is_read_as_what_it_begins_with(
+    reader: Reader, before: bytes, status: str, reason: str
+) -> None:
+    polyglot = before + zipped({"x.csv": "c,d\n5,6\n"})
     assert ZipFile(io.BytesIO(polyglot)).namelist() == ["x.csv"]
     outcome = reader.read(polyglot, "x.zip", "application/zip")
-    assert outcome.status == "unsupported"
+    assert (outcome.status, reason in outcome.detail) == (status, True), outcome
+
+
+def test_a_zip_that_mentions_pdf_is_a_zip(reader: Reader) -> None:
+    polyglot = zipped({"%PDF-1.7": "a,b\n5,6\n", "__MACOSX/x": "y"})
+    assert b"%PDF-1.7" in polyglot[:1024]
+    assert reader.result(polyglot, "x.pdf", "application/pdf")["text"] == "a,b\n5,6\n"

@@ -21,13 +21,32 @@ CELLS: list[list[Any]] = [
 TYPES = {"name": "string", "n": "integer", "share": "float", "day": "date", "id": "string"}
 
 
-def ods(content: str) -> bytes:
-    """A spreadsheet whose table is given as XML."""
+ENTITIES = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(12))
+
+
+def ods(content: str, before: str = "") -> bytes:
+    """A spreadsheet whose tables are given as XML."""
     names = "".join(
-        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text", "manifest")
     )
+    entry = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{ODS}"/>'
     body = f"<office:body><office:spreadsheet>{content}</office:spreadsheet></office:body>"
-    return zipped({"mimetype": ODS, "content.xml": f"<office:document-content{names}>{body}</office:document-content>"})
+    return zipped(
+        {
+            "mimetype": ODS,
+            "META-INF/manifest.xml": f"<manifest:manifest{names}>{entry}</manifest:manifest>",
+            "content.xml": f"{before}<office:document-content{names}>{body}</office:document-content>",
+        }
+    )
+
+
+def repeated(rows: int, columns: int, text: str = "1") -> str:
+    """A table with one cell, many times."""
+    value = f'office:value-type="string" table:number-columns-repeated="{columns}"><text:p>{text}</text:p>'
+    cell = f"<table:table-cell {value}</table:table-cell>"
+    row = f'<table:table-row table:number-rows-repeated="{rows}">{cell}</table:table-row>'
+    return f'<table:table table:name="a">{row}</table:table>'
 
 
 def test_ods_is_read_with_its_types(reader: Reader) -> None:
@@ -59,13 +78,26 @@ def test_xls_is_read_with_its_types(reader: Reader) -> None:
     assert result["formula_like_cells"] == 1
 
 
-def test_cells_repeated_without_end_are_stopped_by_memory(reader: Reader) -> None:
-    repeated = 'table:number-columns-repeated="16384"><text:p>1</text:p></table:table-cell></table:table-row>'
-    row = (
-        f'<table:table-row table:number-rows-repeated="1048576"><table:table-cell office:value-type="string" {repeated}'
-    )
-    outcome = reader.sandboxed(ods(f'<table:table table:name="a">{row}</table:table>'), seconds=20)
+def test_cells_may_be_repeated(reader: Reader) -> None:
+    result = reader.result(ods(repeated(3, 2, "x")))
+    assert (result["row_count"], result["preview"][2]) == (3, {"column_1": "x", "column_2": "x"})
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1 << 20, 1 << 14), (2**32 - 1, 2**32 - 1), (100_000, 1_000)])
+def test_cells_repeated_without_end_are_stopped(reader: Reader, rows: int, columns: int) -> None:
+    outcome = reader.sandboxed(ods(repeated(rows, columns)), seconds=20)
     assert outcome.status in ("failed", "limited"), outcome
+    assert "cells" in outcome.detail or "memory" in outcome.detail, outcome
+
+
+@pytest.mark.parametrize(
+    ("declared", "entity"),
+    [(f'<!ENTITY a0 "ha">{ENTITIES}', "&a12;"), ('<!ENTITY a SYSTEM "file:///etc/passwd">', "&a;")],
+)
+def test_entities_are_not_expanded(reader: Reader, declared: str, entity: str) -> None:
+    outcome = reader.sandboxed(ods(repeated(2, 2, entity), f"<!DOCTYPE a [{declared}]>"))
+    assert (outcome.status, outcome.detail.startswith("not a valid workbook: ")) == ("failed", True), outcome
+    assert outcome.peak_bytes < 64 << 20
 
 
 def test_what_inflates_to_too_much_is_not_begun(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,3 +89,26 @@ def test_too_many_columns_are_cut(reader: Reader) -> None:
 def test_what_is_no_parquet_is_refused_with_a_reason(reader: Reader, end: bytes, status: str, reason: str) -> None:
     outcome = reader.read(b"PAR1" + end, "x.parquet")
     assert (outcome.status, reason in outcome.detail) == (status, True), outcome
+
+
+@pytest.mark.parametrize(
+    ("rows", "everywhere"), [(2**62 - 1, True), (2**62 - 1, False), (2**40, True), (2**40, False), (999, False)]
+)
+def test_absurd_counts_are_not_believed(reader: Reader, rows: int, everywhere: bool) -> None:
+    content = parquet(reader.folder, "SELECT i, 'x' || i AS s FROM range(1000) t(i)")
+    size = int.from_bytes(content[-8:-4], "little")
+    data, footer = content[: -8 - size], content[-8 - size : -8]
+    assert i64(1000) in footer
+    footer = footer.replace(i64(1000), i64(rows), -1 if everywhere else 1)
+    outcome = reader.sandboxed(data + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    assert outcome.status == "failed"
+    assert outcome.detail.startswith("not a valid Parquet file: ")
+    assert outcome.peak_bytes < 128 << 20
+
+
+def i64(number: int) -> bytes:
+    """A member of a footer, in Thrift's compact protocol: one past the member before it."""
+    zigzag, encoded = 2 * number, b"\x16"
+    while zigzag > 127:
+        encoded, zigzag = encoded + bytes([zigzag & 127 | 128]), zigzag >> 7
+    return encoded + bytes([zigzag])
