@@ -55,10 +55,13 @@ class LambdaRuntime:
         """Kills every environment and what it runs; idempotent."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
-    def replace(self, code_root: Path) -> None:
-        """Deploy: the next environments run the code at `code_root`, the old ones finish what they do."""
+    def replace(self, code_root: Path, share: float = 1.0) -> None:
+        """Deploy: the next environments run the code at `code_root`, the old ones finish what they do.
+
+        With a smaller share of them (0 to 1), both versions serve side by side until the next call.
+        """
         for pool in self._pools.values():
-            pool.retire(code_root)
+            pool.retire(code_root, share)
 
     def pids(self) -> dict[str, list[int]]:
         """The live worker processes by function; they change as environments are replaced."""

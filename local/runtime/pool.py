@@ -1,6 +1,7 @@
 """The environments of one function: started on demand, chosen at random, replaced when they end."""
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -71,10 +72,11 @@ class Pool:
         while sum(one.state is not State.STARTING for one in mine) < min(ready, len(mine)):
             await self._change()
 
-    def retire(self, code_root: Path) -> None:
-        """New environments run the code at `code_root`; the present ones end as soon as they are idle."""
+    def retire(self, code_root: Path, share: float) -> None:
+        """New environments run the code at `code_root`; that share of the present ones ends when it is idle."""
         self.code_root = code_root
-        for environment in list(self.environments):
+        present = [one for one in self.environments if not one.retired]
+        for environment in random.sample(present, math.ceil(len(present) * share)):
             environment.retired = True
             if environment.state is State.IDLE:
                 environment.kill()

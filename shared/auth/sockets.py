@@ -69,8 +69,9 @@ class Sockets:
 
 
 def _socket(connection: str, record: str) -> Socket:
-    tenant, *known = json.loads(record)
-    return Socket(connection, TenantScope(tenant, SCOPE_SEAL), *known)
+    """What a later version of the code adds goes to the end."""
+    tenant, user, session, expires_at, *_ = json.loads(record)
+    return Socket(connection, TenantScope(tenant, SCOPE_SEAL), user, session, expires_at)
 
 
 def _key(connection: str) -> Key:

@@ -18,6 +18,9 @@ from shared.realtime.protocol import (
 from shared.realtime.sender import Outcome
 
 _Position = tuple[int, int]
+# Of what a later version of the code puts into a log, clients are not told.
+_PUBLICATIONS = frozenset({"pub", "msg"})
+_ALL = _PUBLICATIONS | {"join", "leave"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Claim:
             chosen = (
                 self._push(entry)
                 for entry in self._entries
-                if start < entry.position <= hi and (wants_joins or entry.kind in ("pub", "msg"))
+                if start < entry.position <= hi and entry.kind in (_ALL if wants_joins else _PUBLICATIONS)
             )
             self._shared[start, wants_joins] = list(packed(chosen))
         return self._shared[start, wants_joins]

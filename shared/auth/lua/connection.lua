@@ -1,9 +1,11 @@
+-- USES state/schema
 -- A user's hash holds his connections: c:<connection> is the record, s:<connection> its subscriptions, and what ends
 -- tokens early (see auth/revocation).  The record, one field a line: state (a admitted, c connected, g gone), permissions
 -- (letters of r w x a), token expiry (unix s, 0 never), supabase session, issued at (unix s), connected at (ms),
--- lease end when last written (ms), source address, info (JSON).
+-- lease end when last written (ms), source address, info (JSON), schema version.
 local GRACE_S, LIFE_MS, SPREAD_MS = 25, 6900000, 600000
-local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'info' }
+local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'info',
+  'schema' }
 
 local function lines(text, names)
   local out, i = {}, 0
@@ -16,7 +18,9 @@ end
 
 local function record_text(record)
   local parts = {}
-  for i, name in ipairs(RECORD) do parts[i] = record[name] end
+  record.schema = SCHEMA
+  for i, name in ipairs(RECORD) do parts[i] = record[name] or '' end
+  while record[#parts + 1] do parts[#parts + 1] = record[#parts + 1] end
   return table.concat(parts, '\n')
 end
 
@@ -52,7 +56,7 @@ local function connection_load(user_key, conn, session, need, now)
   local held = redis.call('HMGET', user_key, 'c:' .. conn, 's:' .. conn, 'revoked_before', 'revoked:' .. session,
     'blocked')
   local record = held[1] and lines(held[1], RECORD)
-  if not record or record.state == 'g' then return nil, 'gone' end
+  if not record or record.state == 'g' or not readable(record.schema) then return nil, 'gone' end
   local expires = tonumber(record.expires)
   -- A refresh may have brought a token of another Supabase session.
   if record.session ~= session then held[4] = redis.call('HGET', user_key, 'revoked:' .. record.session) end

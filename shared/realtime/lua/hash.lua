@@ -1,11 +1,11 @@
 -- USES realtime/log
--- A channel's hash, its lanes' hashes and its log.  Fields of the channel: e epoch, s top offset, n ephemeral entries
+-- A channel's hash, its lanes' hashes and its log.  Fields of the channel: v schema version, e epoch, s top offset, n ephemeral entries
 -- since, lx history's end, kx the log key's end, x the hash's end, l how many lanes.  Of a lane: j members joining, q
 -- members that want join and leave, w when `lanes` will look again, b until when a wake is on its way, c cursor, ce its
 -- epoch, o owner, d deadline, u last unclean takeover, y the hash's end, m:<connection> members, h:<connection> awaited
 -- (awaited.lua).  Lane 1 lives in the channel's hash, so that one read serves both.  Times are unix ms by the server's clock.
 local IDLE_MS, META_MS = 18000000, 2592000000
-local META = { e = true, s = true, n = true, lx = true, kx = true, x = true, l = true }
+local META = { v = true, e = true, s = true, n = true, lx = true, kx = true, x = true, l = true }
 
 -- Scripts that know of one lane only name none.
 local function lane_key() return K.lane or K.channel end
@@ -24,12 +24,13 @@ local function put(ch, field, value)
   if ch.f[field] ~= value then ch.f[field] = value; ch.dirty[field] = value end
 end
 
--- A new epoch is born where the hash is new: what an older log still holds belongs to nobody.
+-- A new epoch is born where the hash is new or cannot be read: what the log still holds belongs to nobody.
 local function born(ch)
-  if not ch.f.e then
+  if not readable(ch.f.v) or not ch.f.e then
     redis.call('DEL', K.log)
     put(ch, 'e', A.birth)
   end
+  put(ch, 'v', SCHEMA)
   return ch
 end
 
@@ -43,7 +44,7 @@ end
 local function channel_load(now)
   local flat, fields = redis.call('HGETALL', lane_key()), {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  if lane_key() ~= K.channel then read_fields(K.channel, { 'e', 's', 'n', 'lx', 'kx', 'x', 'l' }, fields) end
+  if lane_key() ~= K.channel then read_fields(K.channel, { 'v', 'e', 's', 'n', 'lx', 'kx', 'x', 'l' }, fields) end
   return born(channel_of(fields, now))
 end
 

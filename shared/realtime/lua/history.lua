@@ -9,11 +9,10 @@ if A.conn ~= '' then
   if not record then return { why } end
   if not subscribed(why, A.name, now) then return { 'denied' } end
 end
-local values, fields = redis.call('HMGET', K.channel, 'e', 's', 'n', 'lx'), {}
-for i, name in ipairs({ 'e', 's', 'n', 'lx' }) do fields[name] = values[i] or nil end
-local fresh = not fields.e
+local values, fields = redis.call('HMGET', K.channel, 'v', 'e', 's', 'n', 'lx'), {}
+for i, name in ipairs({ 'v', 'e', 's', 'n', 'lx' }) do fields[name] = values[i] or nil end
 local ch = born(channel_of(fields, now))
-if fresh then channel_save(ch) end
+if ch.dirty.e then channel_save(ch) end
 if A.since_epoch ~= '' and A.since_epoch ~= fields.e then return { 'unrecoverable' } end
 local out, limit = { 'ok', ch.s, fields.e }, tonumber(A.limit)
 if limit == 0 or ch.s == 0 or now >= tonumber(fields.lx or 0) then return out end

@@ -1,3 +1,4 @@
+-- USES state/schema
 -- What every script of the realtime layer starts from.  Times are unix ms by the server's clock.
 -- Lua passes only some thousand arguments at once.
 local function in_parts(list, work)

@@ -10,7 +10,7 @@ local FIELDS = { 'st', 'cmd', 'jl', 'epoch', 'at', 'info', 'ends', 'kind', 'rejo
 
 local function member_of(text)
   local member = {}
-  for i, part in ipairs(split(text)) do member[FIELDS[i]] = part end
+  for i, part in ipairs(split(text)) do member[FIELDS[i] or i] = part end
   return member
 end
 
