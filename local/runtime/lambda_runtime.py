@@ -63,6 +63,10 @@ class LambdaRuntime:
         for pool in self._pools.values():
             pool.retire(code_root, share)
 
+    def code_roots(self) -> dict[str, set[Path]]:
+        """The versions of the code that serve now, by function."""
+        return {name: pool.code_roots() for name, pool in self._pools.items()}
+
     def pids(self) -> dict[str, list[int]]:
         """The live worker processes by function; they change as environments are replaced."""
         return {name: pool.pids() for name, pool in self._pools.items()}

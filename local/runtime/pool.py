@@ -45,6 +45,9 @@ class Pool:
     def pids(self) -> list[int]:
         return [environment.pid for environment in self.environments if environment.pid]
 
+    def code_roots(self) -> set[Path]:
+        return {environment.code_root for environment in self.environments if not environment.retired}
+
     async def invoke(self, event: object, patience: float) -> object:
         """Waits up to `patience` seconds for an environment, then `InvokeThrottled`."""
         if self._closed:

@@ -102,3 +102,9 @@ def test_two_sweeps_do_not_meet(gateway: Gateway, sweep: ModuleType, redis_direc
     redis_direct.delete("{sys}:sweep")
     sweep.handler({}, None)
     assert gateway.ended(unproven) == [3502]
+
+
+def test_what_a_later_version_of_the_code_has_due_is_left_to_it(sweep: ModuleType, redis_direct: "redis.Redis") -> None:
+    redis_direct.zadd("{sys}:due:0", {"dreams|acme": 2})
+    sweep.handler({}, None)
+    assert redis_direct.zscore("{sys}:due:0", "dreams|acme") == 2
