@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from shared.auth.sockets import Socket, Sockets
-from shared.realtime.connections import ConnectionGone
 from shared.realtime.delivery import channel_keys, lane_of, user_key
+from shared.realtime.refusals import ConnectionGone
 from tests.realtime.conftest import World
 
 CHANNEL = "chat:lobby"
