@@ -72,3 +72,4 @@ class Faults:
         self.disconnect_delay = 0.0
         self.message_jitter = 0.0
         self.connections.clear()
+        self.random = Random()  # noqa: S311 (not a secret)

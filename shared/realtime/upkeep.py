@@ -76,8 +76,7 @@ class Upkeep:
 
     def _reap(self, scope: TenantScope, connections: Sequence[str]) -> None:
         ended: list[str] = []
-        for connection in connections:
-            socket = self._sockets.find(connection)
+        for connection, socket in zip(connections, self._sockets.find_many(connections), strict=True):
             if socket is None or socket.scope != scope:
                 self._redis.call("ZREM", scope.key("leases"), connection, idempotent=True)
             elif self._connections.disconnect(socket, if_lease_ended=True):
@@ -97,7 +96,7 @@ class Upkeep:
     def _keep_alive_batch(self, scope: TenantScope, connections: Sequence[str]) -> None:
         posts = [Post(connection, [KEEP_ALIVE.encode()]) for connection in connections]
         outcomes = self._sender.post(posts, time.monotonic() + 2 * self._sender.timeout_s).outcomes
-        owned = [socket for connection in connections if (socket := self._sockets.find(connection)) is not None]
+        owned = [socket for socket in self._sockets.find_many(connections) if socket is not None]
         delivered = [socket for socket in owned if outcomes[socket.connection] is Outcome.DELIVERED]
         old = self._renew(scope, delivered) if delivered else []
         for socket in owned:

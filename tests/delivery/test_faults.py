@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, permutations
+from random import Random
 
 import pytest
 
@@ -153,8 +155,33 @@ async def test_all_faults_at_once_break_no_promise(faulty: FaultyStack, channel:
         await saw_exactly(everybody, top, within_s=40)
 
 
+class InOrders(Random):
+    """Delays of messages that have them arrive in orders of one's choice: each order is of places, 0 comes first."""
+
+    def __init__(self, orders: Iterable[Sequence[int]]) -> None:
+        super().__init__()
+        self._places = chain.from_iterable(orders)
+
+    def uniform(self, a: float, b: float) -> float:
+        return b * next(self._places, 0)
+
+
+async def test_strict_mode_ends_subscribed_in_every_order_of_arrival(faulty: FaultyStack, channel: str) -> None:
+    """React's StrictMode: subscribe, unsubscribe, subscribe in one tick, however they overtake each other."""
+    orders = list(permutations(range(3)))
+    everybody = listeners(faulty, channel, 1)
+    async with listening(everybody):
+        (one,) = everybody
+        faulty.faults.random, faulty.faults.message_jitter = InOrders(orders), 0.25
+        for i in range(len(orders)):
+            for step, method in enumerate(("subscribe", "unsubscribe", "subscribe")):
+                await one.send({"id": 100 + 10 * i + step, method: {"channel": f"{channel}-{i}"}})
+        await one.answered(100 + 10 * i + step for i in range(len(orders)) for step in range(3))
+        for i in range(len(orders)):
+            assert one.client in (await faulty.api("presence", channel=f"{channel}-{i}"))["presence"]
+
+
 async def test_frames_that_overtake_each_other_end_as_the_last_one_says(faulty: FaultyStack, channel: str) -> None:
-    """React's StrictMode: subscribe, unsubscribe, subscribe in one tick, in every order of arrival."""
     faulty.faults.message_jitter = 0.3
     names = [f"{channel}-{i}" for i in range(12)]
     everybody = listeners(faulty, channel, 1)

@@ -1,12 +1,18 @@
 """What sweep does: ghosts go, idle sockets stay, lanes go on, unproven sockets are closed."""
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 
+import pytest
 import redis
 
 from shared.auth.due import SOCKET, Due, DueIndex
+from shared.realtime import upkeep
 from shared.realtime.delivery import user_key
+from shared.realtime.sender import Outcome, Post, Report
 from tests.realtime.conftest import World
+from tests.support.simulation import Clock
 
 CHANNEL = "chat:lobby"
 
@@ -49,6 +55,32 @@ def test_a_keep_alive_that_finds_nobody_ends_the_connection(world: World, redis_
     world.sent.answers[client.connection] = 410
     sweep_leases(world)
     assert redis_direct.zscore(str(world.scope.key("leases")), client.connection) is None
+
+
+def test_keep_alives_are_spread_over_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most a thousand a second, however many leases are about to end at once, and however fast they are sent."""
+    soon = int(time.time() * 1000) + 60_000
+    crowd = [part for i in range(1_050) for part in (soon, f"idle-{i}")]
+    world.realtime.redis.call("ZADD", world.scope.key("leases"), *crowd)
+    second, sent_in = 0.0, Counter[int]()
+
+    class Instant(Clock):
+        def sleep(self, seconds: float) -> None:
+            nonlocal second
+            second += seconds
+
+    def post(posts: Sequence[Post], deadline: float) -> Report:
+        sent_in[int(second + 1e-6)] += len(posts)
+        return Report({one.connection: Outcome.DELIVERED for one in posts}, 0)
+
+    monkeypatch.setattr(upkeep, "time", Instant())
+    monkeypatch.setattr(world.realtime.sender, "post", post)
+    with monkeypatch.context() as counting:
+        asked: list[object] = []
+        counting.setattr(world.realtime.sockets, "find", asked.append)
+        world.realtime.upkeep._keep_alive(world.scope, 1e9)
+    assert sent_in == {0: 1_000, 1: 50}
+    assert asked == []
 
 
 def test_leases_far_from_their_end_are_left_alone(world: World) -> None:
