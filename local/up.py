@@ -40,7 +40,7 @@ def _allow_many_files() -> None:
 
 
 async def _run(stack: Stack, announce: Callable[[Stack], None]) -> None:
-    """A second signal ends everything at once; SIGUSR1 runs the schedules now."""
+    """A second signal ends everything at once; SIGUSR1 runs the schedules now, SIGUSR2 deploys."""
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
 
@@ -63,6 +63,7 @@ async def _run(stack: Stack, announce: Callable[[Stack], None]) -> None:
         starting.result()
         ticks: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGUSR1, lambda: ticks.add(loop.create_task(stack.tick())))
+        loop.add_signal_handler(signal.SIGUSR2, stack.deploy)
         announce(stack)
         await stopping
     finally:

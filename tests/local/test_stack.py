@@ -312,7 +312,7 @@ def first_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 @NEEDS_PROC
-def test_up_json_prints_one_line_and_sigterm_stops_everything() -> None:
+def test_up_json_prints_one_line_deploys_and_stops_everything_at_sigterm() -> None:
     with command("up", "--json", "--port-base", "0", "--workers", "1") as process:
         description = first_line(process)
         assert list(description) == KEYS
@@ -321,6 +321,10 @@ def test_up_json_prints_one_line_and_sigterm_stops_everything() -> None:
         assert {*description["runtime_pids"]} <= children
         process.send_signal(signal.SIGUSR1)
         assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
+        process.send_signal(signal.SIGUSR2)
+        eventually(lambda: not alive({*description["runtime_pids"]}))
+        assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
+        children |= descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=60)
         assert (process.returncode, rest) == (0, "")
