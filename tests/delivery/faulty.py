@@ -59,9 +59,10 @@ class FaultyStack:
         self.clock.step(seconds)
         await asyncio.to_thread(self.threaded.tick)
 
-    async def grow_old(self, client: str, seconds: int) -> None:
-        """As if the client had been connected for so long, and its lease had followed; then sweep comes around."""
-        await asyncio.to_thread(self._grow_old, client, seconds * 1000)
+    async def grow_old(self, seconds: int, *clients: str) -> None:
+        """As if they had been connected for so long, and their leases had followed; then sweep comes around."""
+        for client in clients:
+            await asyncio.to_thread(self._grow_old, client, seconds * 1000)
         await asyncio.to_thread(self.threaded.tick)
 
     async def give_up_waiting(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.delivery.faulty import FaultyStack
-from tests.delivery.listener import Listener, listening
+from tests.delivery.listener import Listener, arrived, listening
 from tests.delivery.sdks import an_sdk
 from tests.sdk.running import RUN
 from tests.sdk.scenarios import IDLE, PLANNED_RECONNECT
@@ -15,6 +15,7 @@ from tests.support.stack import ALICE, AMIR
 
 pytestmark = pytest.mark.anyio
 MINUTE_S = 60
+NEARLY_TWO_HOURS_S = 2 * 3600 - 3 * MINUTE_S
 # Nine minutes of lease, and a sweep each minute.
 LEASE_AND_SWEEP_MIN = 10
 
@@ -46,7 +47,7 @@ async def test_an_sdk_crosses_its_two_hours_without_losing_or_repeating_anything
         witness = Listener(faulty.stack.websocket, faulty.stack.token(ALICE), world.channel, join_leave=True)
         async with listening([witness]):
             await faulty.publish(world.channel, 1)
-            await faulty.grow_old(client, 2 * 3600 - 3 * MINUTE_S)
+            await faulty.grow_old(NEARLY_TWO_HOURS_S, client)
             await faulty.publish(world.channel, 2)
             await settled_back(faulty, world.channel, client)
             await faulty.give_up_waiting()
@@ -63,7 +64,7 @@ async def test_a_client_that_does_not_come_back_leaves_within_the_next_minute(
     witness = Listener(faulty.stack.websocket, faulty.stack.token(AMIR), channel, join_leave=True)
     tired = Listener(faulty.stack.websocket, faulty.stack.token(AMIR), channel, comes_back=False)
     async with listening([witness]), listening([tired]):
-        await faulty.grow_old(tired.client, 2 * 3600 - 3 * MINUTE_S)
+        await faulty.grow_old(NEARLY_TWO_HOURS_S, tired.client)
         await settled(lambda: tired.ends)
         assert (await faulty.api("presence_stats", channel=channel))["num_clients"] == 2
         await faulty.publish(channel, 1)
@@ -73,6 +74,33 @@ async def test_a_client_that_does_not_come_back_leaves_within_the_next_minute(
         await settled(lambda: witness.left)
         assert witness.left == [tired.client]
         assert (await faulty.api("presence_stats", channel=channel))["num_clients"] == 1
+
+
+async def test_a_storm_of_planned_reconnects_is_seen_by_nobody(faulty: FaultyStack, channel: str) -> None:
+    """Of two users with many connections each, all at once and in the middle of traffic."""
+    url, tokens = faulty.stack.websocket, [faulty.stack.token(email) for email in (ALICE, AMIR)]
+    witness = Listener(url, tokens[0], channel, join_leave=True)
+    crowd = [Listener(url, tokens[i % 2], channel) for i in range(30)]
+    async with listening([witness]), listening(crowd):
+        await settled(lambda: len(witness.joined) == len(crowd))
+        publishing = asyncio.create_task(publish_many(faulty, channel, 20))
+        await faulty.grow_old(NEARLY_TWO_HOURS_S, *(one.client for one in crowd))
+        await publishing
+        await settled(lambda: all(one.sockets == 2 and one.subscribed.is_set() for one in crowd))
+        await faulty.give_up_waiting()
+        await faulty.let_pass(MINUTE_S)
+        top = (await faulty.publish(channel, "end"))["offset"]
+        await arrived([witness, *crowd], top, 20)
+        assert [one.offsets for one in (witness, *crowd)] == [list(range(1, top + 1))] * (len(crowd) + 1)
+        assert witness.left == []
+        assert len(witness.joined) == len(crowd)
+        stats = await faulty.api("presence_stats", channel=channel)
+        assert stats == {"num_clients": len(crowd) + 1, "num_users": 2}
+
+
+async def publish_many(faulty: FaultyStack, channel: str, count: int) -> None:
+    for value in range(count):
+        await faulty.publish(channel, value)
 
 
 async def test_ghosts_go_without_any_disconnect_event(faulty: FaultyStack, channel: str) -> None:
