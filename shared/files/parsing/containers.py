@@ -1,9 +1,11 @@
 """What a ZIP or an OLE file holds, by what is inside."""
 
 import mmap
+import re
 from pathlib import Path
 from typing import Final
 
+from shared.files.parsing import limits
 from shared.files.parsing.archive import Archive
 from shared.files.parsing.limits import Unsupported
 from shared.files.parsing.package import is_package, kind_of_package
@@ -16,6 +18,11 @@ _OPEN_PACKAGING: Final[dict[str, Form]] = {
     "sheet.binary": "calamine",
     "wordprocessingml": "docx",
 }
+_MANIFEST: Final = "META-INF/manifest.xml"
+# A workbook's first record, maybe a write protection, then the record of a password (FILEPASS).
+_LOCKED_WORKBOOK: Final = re.compile(
+    rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(\x86\x00\x00\x00)?\x2f\x00", re.DOTALL
+).search
 # Entries of an OLE directory lie at multiples of 128 bytes and begin with their name.
 _OLE_ENTRY: Final = 128
 _OLE_REFUSED: Final = {
@@ -30,9 +37,12 @@ def form_of_archive(archive: Archive) -> Form | None:
     names = archive.names
     if is_package(names):
         return _form_of_package(archive)
-    if "mimetype" in names:
-        return _form_by_mimetype(archive.read("mimetype", _MIMETYPE_BYTES).strip())
-    return None
+    if "mimetype" not in names:
+        return None
+    form = _form_by_mimetype(archive.read("mimetype", _MIMETYPE_BYTES).strip())
+    if _MANIFEST in names and b":encryption-data" in archive.read(_MANIFEST, limits.PART_BYTES):
+        raise Unsupported("the document is encrypted")
+    return form
 
 
 def _form_of_package(archive: Archive) -> Form:
@@ -63,6 +73,8 @@ def form_of_ole(path: Path) -> Form:
         for name, reason in _OLE_REFUSED.items():
             if _has_entry(content, name):
                 raise Unsupported(reason)
+        if _LOCKED_WORKBOOK(content):
+            raise Unsupported("the document is encrypted")
         if _has_entry(content, "Workbook") or _has_entry(content, "Book"):
             return "calamine"
     raise Unsupported("old Office files other than Excel workbooks are not parsed")
