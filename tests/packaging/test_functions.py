@@ -11,6 +11,7 @@ import pytest
 
 from local.packaging.build import LOCK, Built
 from local.packaging.wheels import normalised, pins_of
+from shared.files.parsing import child
 from tests.packaging.conftest import REPOSITORY
 
 FUNCTIONS = tuple(sorted(path.parent.name for path in REPOSITORY.glob("functions/*/handler.py")))
@@ -78,6 +79,22 @@ def test_every_native_library_is_for_arm64(built: dict[str, Built], name: str) -
     assert {entry for entry, head in heads.items() if head[18] != _ELF_AARCH64} == set()
     foreign = {entry for entry in libraries if ".cpython-" in entry and ".cpython-313-" not in entry}
     assert foreign == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_unzipped_stays_below_lambdas_limit(built: dict[str, Built], name: str) -> None:
+    with zipfile.ZipFile(REPOSITORY / built[name].function.artifact) as archive:
+        unzipped = sum(entry.file_size for entry in archive.infolist())
+    print(f"{name}: {unzipped / 1e6:.0f} MB unzipped")  # noqa: T201 - shown by pytest -s
+    # Of 250 MB, that a growing dependency is noticed before it is the deployment that fails.
+    assert unzipped < 150 * 10**6
+
+
+def test_the_parser_has_its_readers_which_are_imported_by_name(built: dict[str, Built]) -> None:
+    with zipfile.ZipFile(REPOSITORY / built["parse"].function.artifact) as archive:
+        modules = {entry.removesuffix(".py").replace("/", ".") for entry in archive.namelist()}
+    assert {*child._READERS.values(), *child._CAREFUL.values()} <= modules
+    assert built["parse"].packages >= {"duckdb", "ijson", "pypdf", "pypdfium2", "python-calamine"}
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - HTTP_FUNCTIONS))
