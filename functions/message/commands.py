@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -156,7 +157,8 @@ class Commands:
         grant = self._grant(socket, asked.token, asked.channel) if asked.token else None
         if grant is None and (options.subscription_token or not options.allow_subscribe_for_client):
             raise PermissionDenied("this channel needs a subscription token")
-        self._check_readable(socket, asked.channel)
+        if not self._readable(asked.channel, lambda: self._connections.identity(socket)):
+            raise PermissionDenied("no such thing, or not yours to read")
         if not self._connections.subscribe(socket, asked.channel, cmd, asked, grant):
             return {}
         return None
@@ -164,14 +166,17 @@ class Commands:
     def _grant(self, socket: Socket, token: str, channel: str) -> Grant:
         return self._subscription_tokens.verify(token, socket.scope, socket.user, channel)
 
-    def _check_readable(self, socket: Socket, channel: str) -> None:
+    def _may_hear(self, identity: Identity, channel: str) -> bool:
+        return identity.allows(Permission.READ) and self._readable(channel, lambda: identity)
+
+    def _readable(self, channel: str, identity: Callable[[], Identity]) -> bool:
+        """Channels of things are for those who may read the thing."""
         for kind in ("session", "file"):
             thing = thing_of(channel, kind)
-            if thing is None:
-                continue
-            may_read = self._may_read.get(kind)
-            if may_read is None or not may_read(self._connections.identity(socket), thing):
-                raise PermissionDenied("no such thing, or not yours to read")
+            if thing is not None:
+                may_read = self._may_read.get(kind)
+                return may_read is not None and may_read(identity(), thing)
+        return True
 
     def _unsubscribe(self, socket: Socket, cmd: int, asked: Unsubscribe) -> _Result:
         channel = check_name(asked.channel)
@@ -233,7 +238,7 @@ class Commands:
 
     def _refresh(self, socket: Socket, cmd: int, asked: Refresh) -> _Result:
         identity = self._same(socket, asked.token)
-        self._connections.refresh(socket, identity)
+        self._connections.refresh(socket, identity, partial(self._may_hear, identity))
         shown = {"client": socket.connection, "version": "Traffic Cop", **lifetime(identity.expires_at, time.time())}
         return shown
 

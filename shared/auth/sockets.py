@@ -38,11 +38,18 @@ class Sockets:
         self._known: dict[str, Socket] = {}
 
     def writing(self, connection: str, identity: Identity) -> tuple[Socket, list[Argument]]:
-        """The socket and the command that records it, to be sent before the script that admits it."""
+        """The socket and the command that records it, unless it is somebody's, before the script that admits it."""
         known = (identity.user, identity.session, identity.expires_at)
         socket = Socket(connection, identity.scope, *known)
         record = json.dumps([identity.scope.label, *known])
-        return socket, ["SET", _key(connection), record, "EX", SOCKET_TTL_S]
+        return socket, ["SET", _key(connection), record, "EX", SOCKET_TTL_S, "NX", "GET"]
+
+    def is_anothers(self, socket: Socket, recorded: str | None) -> bool:
+        """Whether the recording command answered that the socket was given to another user or tenant before."""
+        if recorded is None:
+            return False
+        found = _socket(socket.connection, recorded)
+        return (found.scope, found.user) != (socket.scope, socket.user)
 
     def remember(self, socket: Socket) -> None:
         if len(self._known) >= _REMEMBERED:

@@ -67,6 +67,8 @@ class Claim:
     def _serve(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
         if what == "close" or (self._personal and what.endswith("2500")):
             return Served(connection, cmd, (), "drop", Outcome.UNKNOWN)
+        if what == "withheld":
+            return Served(connection, cmd, (), "drop")
         if what == "2500":
             return Served(connection, cmd, [self._insufficient_state()], "drop")
         if what == "2501":
@@ -140,6 +142,16 @@ class Claim:
 
     def _insufficient_state(self) -> bytes:
         return unsubscribe_push(self._channel, 2500, "insufficient state").encode()
+
+
+def withheld(raw: Any, connection: str) -> Any:
+    """The claim as a script answered it, with nothing in it for this connection, whose membership ends."""
+    if not isinstance(raw, list):
+        return raw
+    *rest, last = raw
+    if raw[0] == "lanes":
+        return [*rest, withheld(last, connection)]
+    return [*rest, [[*target[:2], "withheld"] if target[0] == connection else target for target in last]]
 
 
 def _position(text: str) -> _Position:

@@ -2,13 +2,15 @@
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.auth.grants import Grant
 from shared.auth.identity import Identity, Permission
 from shared.auth.sockets import Socket, Sockets
+from shared.errors import InvalidToken
+from shared.realtime.claims import withheld
 from shared.realtime.delivery import Delivered, Delivery, user_key
 from shared.realtime.departures import Departures
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
@@ -118,9 +120,13 @@ class Connections:
         }
         keys = {**event.keys, "addresses": socket.scope.key("addresses")}
         before = [*recording, *event.before, *self._delivery.note_lease(socket.scope, LEASE_MS - KEPT_ALIVE_AHEAD_MS)]
-        status, *rest = self._redis.run(_CONNECT, keys, args, before=before)
+        *earlier, (status, *rest) = self._redis.run_after(before, _CONNECT, keys, args)
         if status != "ok":
             raise refused(status)
+        if recording and self._sockets.is_anothers(socket, earlier[0]):
+            self._delivery.finish(event, withheld(rest[0], socket.connection))
+            self.disconnect(socket)
+            raise InvalidToken("this socket is another user's")
         self._delivery.finish(event, rest[0])
 
     def subscribe(
@@ -253,25 +259,37 @@ class Connections:
                 raise record
         return [_identity(socket, *record) for socket, record in zip(sockets, held, strict=True)]
 
-    def refresh(self, socket: Socket, identity: Identity) -> None:
-        """Goes on under a newer token of the same user and tenant."""
-        letters = "".join(sorted(_LETTERS[permission] for permission in identity.permissions))
-        status = self._redis.run(
-            _REFRESH,
-            {"user": user_key(socket.scope, socket.user), "leases": socket.scope.key("leases")},
-            {
-                "conn": socket.connection,
-                "session": socket.session,
-                "permissions": letters,
-                "expires": identity.expires_at,
-                "issued": identity.issued_at,
-                "new_session": identity.session,
-                "lease_ms": LEASE_MS,
-            },
-            idempotent=True,
-        )
+    def refresh(self, socket: Socket, identity: Identity, may_hear: Callable[[str], bool] | None = None) -> None:
+        """Goes on under a newer token of the same user and tenant, in the channels that it `may_hear` (None: in all).
+
+        Rights are taken at once, but its time is extended only when it is out of what they had opened.
+        """
+        doubtful = self._refreshed(socket, identity, look=may_hear is not None)
+        if may_hear is None or not doubtful:
+            return
+        for channel in doubtful:
+            if not may_hear(channel):
+                self.unsubscribe_by_server([socket], channel)
+        self._refreshed(socket, identity, look=False)
+
+    def _refreshed(self, socket: Socket, identity: Identity, *, look: bool) -> Sequence[str]:
+        """Channels to look at before it is extended."""
+        args: dict[str, Argument] = {
+            "conn": socket.connection,
+            "session": socket.session,
+            "permissions": "".join(sorted(_LETTERS[permission] for permission in identity.permissions)),
+            "expires": identity.expires_at,
+            "issued": identity.issued_at,
+            "new_session": identity.session,
+            "lease_ms": LEASE_MS,
+            "personal": personal_channel(socket.user),
+            "look": int(look),
+        }
+        keys = {"user": user_key(socket.scope, socket.user), "leases": socket.scope.key("leases")}
+        status, *doubtful = self._redis.run(_REFRESH, keys, args, idempotent=True)
         if status != "ok":
             raise refused(status)
+        return [str(channel) for channel in doubtful]
 
     def disconnect(self, socket: Socket, *, if_lease_ended: bool = False, comes_back: bool = False) -> bool:
         """Forgets the connection and leaves its channels; False when there was none, or its lease goes on."""

@@ -53,17 +53,39 @@ class Redis:
 
         `before` are plain commands executed ahead of it in the same round trip; an error of one is raised.
         """
+        return self.run_after(
+            before, script, keys, args, more_keys=more_keys, more_args=more_args, idempotent=idempotent
+        )[-1]
+
+    def run_after(
+        self,
+        before: Sequence[Sequence[Argument]],
+        script: Script,
+        keys: Mapping[str, Key],
+        args: Mapping[str, Argument] = {},
+        *,
+        more_keys: Sequence[Key] = (),
+        more_args: Sequence[Argument] = (),
+        idempotent: bool = False,
+    ) -> list[Any]:
+        """As `run`, but returns the results of the commands before it, too; the script's is the last."""
         all_keys = [*_in_order(script, script.key_names, keys), *more_keys]
         rest = [len(all_keys), *all_keys, *_in_order(script, script.argument_names, args), *more_args]
         by_digest = ["EVALSHA", script.sha1, *rest]
+        *earlier, result = self._tried([*before, by_digest], idempotent)
+        _all_good(earlier)
+        if isinstance(result, CommandRefused) and result.kind == "NOSCRIPT":
+            result = self.call("EVAL", script.source, *rest, idempotent=idempotent)
+        return [*earlier, *_all_good([result])]
+
+    def _tried(self, commands: Sequence[Sequence[Argument]], idempotent: bool) -> list[Any]:
+        """Results, a refusal in place of one where a command was refused."""
+        if len(commands) > 1:
+            return self.pipeline(commands, idempotent=idempotent)
         try:
-            if not before:
-                return self.call(*by_digest, idempotent=idempotent)
-            return _all_good(self.pipeline([*before, by_digest], idempotent=idempotent))[-1]
+            return [self.call(*commands[0], idempotent=idempotent)]
         except CommandRefused as refused:
-            if refused.kind != "NOSCRIPT":
-                raise
-        return self.call("EVAL", script.source, *rest, idempotent=idempotent)
+            return [refused]
 
     def call(self, *command: Argument, idempotent: bool = False) -> Any:
         """Executes one command."""
