@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import msgspec
+
 from shared.auth.identify import permissions_from
 from shared.auth.identity import Identity, Permission
 from shared.errors import InvalidApiKey, LimitReached
@@ -58,7 +60,7 @@ class ApiKeys:
 
     def list(self, scope: TenantScope) -> list[ApiKey]:
         """All keys of the tenant, oldest first."""
-        held = (ApiKey(**json.loads(record)) for record in self._redis.call("HVALS", scope.key("keys")))
+        held = (msgspec.json.decode(record, type=ApiKey) for record in self._redis.call("HVALS", scope.key("keys")))
         return sorted(held, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, scope: TenantScope, key_id: str) -> bool:

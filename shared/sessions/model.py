@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+import msgspec
+
 DEFAULT_TTL_S: Final = 3_600
 MAX_TTL_S: Final = 30 * 86_400
 MAX_LIFETIME_S: Final = 365 * 86_400
@@ -124,7 +126,7 @@ def session_of(values: Sequence[Any]) -> Session | None:
         data=record["data"],
         version=int(record["version"]),
         status=Status(record["status"]),
-        access=Access(**json.loads(record["access"])),
+        access=msgspec.json.decode(record["access"], type=Access),
         created_ms=int(record["created"]),
         updated_ms=int(record["updated"]),
         touched_ms=int(record["touched"]),

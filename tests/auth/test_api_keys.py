@@ -31,6 +31,17 @@ def test_the_key_itself_is_not_kept(keys: ApiKeys, scope: TenantScope, redis_dir
     assert key.rpartition("_")[2] not in str(held)
 
 
+def test_a_later_version_of_the_code_may_record_more(
+    keys: ApiKeys, scope: TenantScope, redis_direct: "redis.Redis"
+) -> None:
+    key, record = keys.create(scope, "backend", [Permission.READ])
+    held: dict[str, str] = redis_direct.hgetall(str(scope.key("keys")))  # type: ignore[assignment]
+    for digest, text in held.items():
+        redis_direct.hset(str(scope.key("keys")), digest, text[:-1] + ', "last_used": 1}')
+    assert keys.list(scope) == [record]
+    assert keys.identify(key).permissions == {Permission.READ}
+
+
 def test_a_revoked_key_is_no_key(keys: ApiKeys, scope: TenantScope) -> None:
     key, record = keys.create(scope, "backend", [Permission.READ])
     assert keys.revoke(scope, record.id)

@@ -1,6 +1,6 @@
 -- The version of what the scripts write.  While one version of the code replaces another, both work on the same
 -- state: each reads what the version before and the version after it wrote.  So what is new in a record goes to its
--- end, has a default, and is left alone by who does not know it.
+-- end and has a default, for the version before may drop it.
 local SCHEMA = 1
 
 -- What is further away counts as expired.  Before there were versions, there was the first.
