@@ -4,8 +4,7 @@
 """
 
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -23,9 +22,10 @@ from hypothesis.stateful import (
 
 from local.redis import ValkeyServer
 from shared.realtime import delivery, upkeep
+from tests.support.neighbour import acts_of, life_alone, seen_by, undisturbed
 from tests.support.promises import Truth
 from tests.support.simulated_client import Client
-from tests.support.simulated_world import ROOM, USERS, Tenant, World
+from tests.support.simulated_world import ROOM, USERS, World
 from tests.support.simulation import FAULTS, Clock, Fate, Handler
 
 _T = TypeVar("_T")
@@ -239,7 +239,7 @@ class Promises(RuleBasedStateMachine):
         if gone > 0:
             self._server.xtrim(truth.log_key, maxlen=kept, approximate=False)
             truth.damage(gone)
-            self.note(f"{truth.channel} keeps {kept}")
+            self.simulation.note(f"{truth.channel} keeps {kept}")
 
     @precondition(lambda self: self.may_fail())
     @rule(i=SOME)
@@ -248,7 +248,7 @@ class Promises(RuleBasedStateMachine):
         if self._server.hexists(truth.key, "lx"):
             self._server.hset(truth.key, "lx", 1)
             truth.damage(0)
-            self.note(f"history of {truth.channel} ends")
+            self.simulation.note(f"history of {truth.channel} ends")
 
     @precondition(lambda self: not self.simulation.handlers and self.may_fail())
     @rule()
@@ -258,7 +258,7 @@ class Promises(RuleBasedStateMachine):
         self.tenant.room.forget()
         self.simulation.faults += 1
         self.hash_lost = True
-        self.note("room's hash is lost")
+        self.simulation.note("room's hash is lost")
 
     # Another tenant, with the same names.
 
@@ -285,7 +285,7 @@ class Promises(RuleBasedStateMachine):
 
     def _heal(self) -> None:
         """No more faults: what is under way ends, what is late arrives, those who closed are reaped."""
-        self.note("healing")
+        self.simulation.note("healing")
         while self.simulation.late:
             self.simulation.late.pop(0)()
         self._run_all()
@@ -375,63 +375,9 @@ class Promises(RuleBasedStateMachine):
     def lanes(self) -> list[str]:
         return [key for truth in self.tenant.truths.values() for key in truth.lane_keys()]
 
-    def note(self, what: str) -> None:
-        self.simulation.note(what)
-
 
 def chosen(things: list[_T], i: int) -> _T:
     return things[i % len(things)]
-
-
-def acts_of(world: World, tenant: Tenant) -> Iterator[Callable[[], object]]:
-    """A short life with everything in it that needs no fault."""
-    ann, second, bob = tenant.clients
-    yield lambda: ann.connect(eagerly=True)
-    yield lambda: bob.connect(eagerly=False)
-    yield lambda: world.publish(tenant, ROOM)
-    yield lambda: bob.publish(tenant.next_value())
-    yield lambda: bob.times_out()
-    yield lambda: second.connect(eagerly=True)
-    yield lambda: world.publish(tenant, "user:ann")
-    yield second.unsubscribe
-    yield second.subscribe
-    yield lambda: bob.connect(eagerly=True)
-    yield lambda: world.publish(tenant, ROOM)
-    yield lambda: second.unsubscribe()
-
-
-def undisturbed(world: World, tenant: Tenant, act: Callable[[], object]) -> None:
-    """Does it and all that follows from it, while everybody else stands still."""
-    simulation, others = world.simulation, list(world.simulation.handlers)
-    act()
-    while True:
-        mine = [handler for handler in simulation.handlers if handler not in others]
-        queued = [message for message in simulation.queue if tenant.scope.label in message]
-        if mine:
-            simulation.finish(mine[0])
-        elif queued:
-            simulation.queue.remove(queued[0])
-            world.deliver(queued[0])
-        else:
-            return
-
-
-def seen_by(tenant: Tenant) -> list[str]:
-    """All its clients' frames, without what is random in them."""
-    found = [f"{socket.connection}: {frame}" for socket in tenant.sockets for frame in socket.frames]
-    return [re.sub(r'"epoch":"[^"]*"', "", text) for text in found]
-
-
-def life_alone(server: "redis.Redis", lane_size: int) -> list[list[str]]:
-    """What the tenant's clients have seen before the first act, and after each."""
-    world = World(server, lane_size)
-    with world.simulation:
-        tenant = world.tenant("b", lambda: 0)
-        seen: list[list[str]] = [[]]
-        for act in acts_of(world, tenant):
-            undisturbed(world, tenant, act)
-            seen.append(seen_by(tenant))
-        return seen
 
 
 @pytest.fixture
