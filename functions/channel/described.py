@@ -282,6 +282,13 @@ METHODS: Final[dict[str, Method]] = {
     ),
     "block_user": Method("Shut a user out", ask.Block, {"user": _ANN, "expire_at": 1795516200}, ApiEmpty, {}),
     "unblock_user": Method("Let a user in again", ask.OfUser, {"user": _ANN}, ApiEmpty, {}),
+    "revoke_token": Method(
+        "Make the tokens of one Supabase session void",
+        ask.RevokeToken,
+        {"uid": "0c1f6bb2-6a5c-4c1b-9a3e-2f6a1c0d9e11", "user": _ANN},
+        ApiEmpty,
+        {},
+    ),
     "invalidate_user_tokens": Method(
         "Make a user's tokens void that were issued before",
         ask.InvalidateTokens,

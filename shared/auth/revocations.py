@@ -34,11 +34,14 @@ class Revocations:
         before = int(self._now()) + 1 if issued_before is None else issued_before
         self._write(user, "revoked_before", before, before + LONGEST_TOKEN_LIFE_S)
 
-    def revoke_session(self, user: str, session: str) -> None:
-        """All tokens of one Supabase session; signing out ends it at Supabase, this ends the tokens that are left."""
+    def revoke_session(self, user: str, session: str, until: int = 0) -> None:
+        """All tokens of one Supabase session; signing out ends it at Supabase, this ends the tokens that are left.
+
+        The record of it may go at `until` (unix s), by default when no such token can be good any more.
+        """
         if not session:
             raise Invalid("a session is needed")
-        until = int(self._now()) + LONGEST_TOKEN_LIFE_S
+        until = until or int(self._now()) + LONGEST_TOKEN_LIFE_S
         self._write(user, f"revoked:{session}", until, until)
 
     def block(self, user: str, until: int = 0) -> None:

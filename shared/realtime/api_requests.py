@@ -1,6 +1,7 @@
 """Requests of Centrifugo's server API: its field names, and null wherever a client sends what it left out."""
 
 import base64
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,7 +14,9 @@ from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnec
 MAX_KEY_BYTES: Final = 128
 # What a WebSocket close frame has room for; SDKs take the reason from our push, but apps may copy it there.
 _MAX_REASON_BYTES: Final = 123
+_ID: Final = re.compile(r"[\x21-\x7e]{1,75}")
 _MISSING: Final = msgspec.Raw(b"")
+_Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
@@ -32,6 +35,8 @@ class Publish(msgspec.Struct, kw_only=True):
     tags: dict[str, str] | None = None
     skip_history: bool | None = None
     idempotency_key: str | None = None
+    version: _Version | None = None
+    version_epoch: str | None = None
 
     def json(self) -> bytes:
         """The publication's data as JSON text. Raises Invalid when there is none."""
@@ -47,6 +52,13 @@ class Publish(msgspec.Struct, kw_only=True):
         if len(key.encode()) > MAX_KEY_BYTES:
             raise Invalid(f"an idempotency key has at most {MAX_KEY_BYTES} bytes")
         return key
+
+    def epoch_of_versions(self) -> str:
+        """What `version` is compared within, or an empty text."""
+        epoch = self.version_epoch or ""
+        if len(epoch.encode()) > MAX_KEY_BYTES:
+            raise Invalid(f"a version epoch has at most {MAX_KEY_BYTES} bytes")
+        return epoch
 
 
 class Named(msgspec.Struct, kw_only=True):
@@ -150,6 +162,22 @@ class Block(OfUser, kw_only=True):
     expire_at: _Moment | None = None
 
 
+class RevokeToken(msgspec.Struct, kw_only=True):
+    """Makes tokens void by `uid`, which is a Supabase session; `user` (ours) is needed while it has no connection."""
+
+    uid: str | None = None
+    expire_at: _Moment | None = None
+    user: str | None = None
+    channel: str | None = None
+
+    def session(self) -> str:
+        if self.channel:
+            raise NotAvailable("subscription tokens are not revoked one by one: give them a short life")
+        if not self.uid or not _ID.fullmatch(self.uid):
+            raise Invalid("uid is a Supabase session: up to 75 of printable ASCII")
+        return self.uid
+
+
 class InvalidateTokens(OfUser, kw_only=True):
     """Makes tokens void that were issued before `issued_before` (unix s; without it all that there are)."""
 
@@ -158,7 +186,7 @@ class InvalidateTokens(OfUser, kw_only=True):
 
     def name(self) -> str:
         if self.channel:
-            raise NotAvailable("subscription tokens are not set up for this tenant")
+            raise NotAvailable("subscription tokens are not invalidated by channel: give them a short life")
         return super().name()
 
 

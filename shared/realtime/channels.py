@@ -64,6 +64,8 @@ class ListedConnection:
     channels: list[str]
     connected_at: float
     expires_at: int
+    session: str
+    """The Supabase session of its token."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,13 @@ class Channels:
         tags: Mapping[str, str] | None = None,
         idempotency_key: str = "",
         skip_history: bool = False,
+        version: int = 0,
+        version_epoch: str = "",
     ) -> Published:
-        """Appends `data` (JSON text, ≤ 64 KB) and delivers it; once per idempotency key within five minutes."""
+        """Appends `data` (JSON text, ≤ 64 KB) and delivers it; once per idempotency key within five minutes.
+
+        With a `version` only if it is above the channel's last one (of the same epoch of versions, if one is given).
+        """
         body = publication_body(msgspec.json.format(data, indent=-1), tags=dict(tags) if tags else None)
         if len(data) > MAX_PUBLICATION_BYTES or len(body.encode()) > MAX_PUBLICATION_BYTES + _MAX_TAGS_BYTES:
             raise TooLarge("a publication's data is at most 64 KB, its tags 4 KB")
@@ -103,6 +110,8 @@ class Channels:
             "body": body,
             "idempotency_ms": _IDEMPOTENCY_MS if idempotency_key else 0,
             "kind": "msg" if skip_history else "pub",
+            "version": version or "",
+            "version_epoch": version_epoch,
         }
         keys = {**event.keys, "idempotency": scope.key("published", channel, idempotency_key)}
         offset, epoch, claim = self._redis.run(
@@ -241,15 +250,26 @@ class Channels:
         why: ServerDisconnect,
         *,
         client: str = "",
+        session: str = "",
         spared: frozenset[str] = frozenset(),
     ) -> int:
-        """Closes the user's connections (only `client`, if given; never the spared); returns how many."""
+        """Closes the user's connections (only `client` or `session`, if given; never the spared); returns how many."""
         chosen = [
             one.client
             for one in self.connections_of(scope, user)
-            if one.client not in spared and client in ("", one.client)
+            if one.client not in spared and client in ("", one.client) and session in ("", one.session)
         ]
         return sum(self.disconnect(scope, connection, why) for connection in chosen)
+
+    def users_of_session(self, scope: TenantScope, session: str) -> set[str]:
+        """Whose open connections came with a token of that Supabase session.
+
+        Raises LimitReached where there are too many connections to look through.
+        """
+        if self.count_connections(scope) > _LOOKED_THROUGH:
+            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: name the user")
+        found = self._sockets.find_many(self._redis.call("ZRANGE", scope.key("leases"), 0, -1))
+        return {one.user for one in found if one is not None and one.scope == scope and one.session == session}
 
     def refresh_user(self, scope: TenantScope, user: str, expires_at: int, *, client: str = "") -> None:
         """Lets the user's connections (only `client`, if given) go on until then (unix s), past their tokens' end."""
@@ -331,4 +351,4 @@ class Channels:
 def _listed(user: str, connection: str, record: str, subscriptions: str) -> ListedConnection:
     parts = record.split("\n")
     channels = [name for name, _, subscribed, *_ in map(str.split, subscriptions.splitlines()) if subscribed == "1"]
-    return ListedConnection(connection, user, sorted(channels), int(parts[5]) / 1000, int(parts[2]))
+    return ListedConnection(connection, user, sorted(channels), int(parts[5]) / 1000, int(parts[2]), parts[3])

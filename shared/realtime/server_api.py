@@ -10,11 +10,18 @@ import msgspec
 from shared.auth.identity import Identity
 from shared.auth.permissions import require_for_api
 from shared.auth.revocations import Revocations
-from shared.errors import Internal, Invalid, MethodNotFound, TrafficCopError, Unavailable
+from shared.errors import Internal, Invalid, MethodNotFound, NotAvailable, TrafficCopError, Unavailable
 from shared.observe.log import failed
 from shared.realtime import api_requests as ask
 from shared.realtime.channels import Channels, ListedConnection
-from shared.realtime.protocol import EXPIRED, FORCE_DISCONNECT, FORCE_RECONNECT, ServerDisconnect, publication
+from shared.realtime.protocol import (
+    EXPIRED,
+    FORCE_DISCONNECT,
+    FORCE_RECONNECT,
+    INVALID_TOKEN,
+    ServerDisconnect,
+    publication,
+)
 from shared.state.client import Redis
 
 MAX_COMMANDS: Final = 1_000
@@ -48,6 +55,7 @@ class ServerApi:
             "connections": self._connections,
             "block_user": self._block_user,
             "unblock_user": self._unblock_user,
+            "revoke_token": self._revoke_token,
             "invalidate_user_tokens": self._invalidate_user_tokens,
         }
 
@@ -97,6 +105,8 @@ class ServerApi:
             tags=asked.tags,
             idempotency_key=asked.key(),
             skip_history=bool(asked.skip_history),
+            version=asked.version or 0,
+            version_epoch=asked.epoch_of_versions(),
         )
         return {"offset": done.offset, "epoch": done.epoch, "delivery": done.delivery.as_dict()}
 
@@ -176,6 +186,18 @@ class ServerApi:
     def _unblock_user(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.OfUser = ask.decoded(body, ask.OfUser)
         self._revocations(caller).unblock(asked.name())
+        return {}
+
+    def _revoke_token(self, caller: Identity, body: bytes) -> _Answer:
+        """Of a session that nobody is connected with, only its user can be told where to write that down."""
+        asked: ask.RevokeToken = ask.decoded(body, ask.RevokeToken)
+        session = asked.session()
+        users = {asked.user} if asked.user else self._channels.users_of_session(caller.scope, session)
+        if not users:
+            raise NotAvailable("no open connection is of this session: name its user as well")
+        for user in users:
+            self._revocations(caller).revoke_session(user, session, asked.expire_at or 0)
+            self._channels.disconnect_user(caller.scope, user, INVALID_TOKEN, session=session)
         return {}
 
     def _invalidate_user_tokens(self, caller: Identity, body: bytes) -> _Answer:

@@ -96,7 +96,7 @@ def test_a_method_needs_its_permission_and_of_users_admin(backend: Backend, meth
     assert backend.error(method, request, backend.token("read", "write", "execute")) == 103
 
 
-@pytest.mark.parametrize("method", ["nope", "revoke_token", "__class__", "Publish", "answer"])
+@pytest.mark.parametrize("method", ["nope", "update_user_status", "__class__", "Publish", "answer"])
 def test_a_method_that_is_not_there_is_104(backend: Backend, method: str) -> None:
     assert backend.error(method) == 104
 
