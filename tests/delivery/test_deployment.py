@@ -33,6 +33,16 @@ async def acknowledged(load: Traffic, more: int) -> None:
         await asyncio.sleep(0.02)
 
 
+async def cut_off_and_back(one: Listener) -> None:
+    """Whichever version answers, it must be able to."""
+    before = one.sockets
+    one.break_off()
+    async with asyncio.timeout(20):
+        while one.sockets == before or not one.subscribed.is_set():
+            await asyncio.sleep(0.02)
+    assert one.sockets == before + 1
+
+
 def versions_in(faulty: FaultyStack) -> set[Path]:
     roots = faulty.threaded.stack.runtime.code_roots()
     return set().union(*roots.values())
@@ -60,7 +70,7 @@ async def test_a_deployment_and_its_rollback_drop_no_socket_and_lose_nothing(
             for root, share in steps:
                 await deploy(faulty, root, share)
                 await acknowledged(load, 10)
-                wanderers[0].break_off()
+                await cut_off_and_back(wanderers[0])
                 await faulty.let_pass(MINUTE_S)
                 await acknowledged(load, 5)
                 seen.append((versions_in(faulty), schema_of(faulty, load.channel)))
