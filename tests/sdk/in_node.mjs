@@ -97,6 +97,26 @@ const scenarios = {
     };
   },
 
+  async subscription_token() {
+    const tokens = [...world.subscription_tokens];
+    const getToken = async () => tokens.shift();
+    const { client } = await connect();
+    const { subscription, heard } = await subscribe(client, world.channel, { getToken, minResubscribeDelay: 50 });
+    await until(() => tokens.length === 0);
+    await subscription.publish('here');
+    await until(() => heard.data.length);
+    const asked = world.subscription_tokens.length - tokens.length;
+    return { asked, subscribed: heard.subscribed.length, codes: heard.unsubscribed, heard: heard.data };
+  },
+
+  async refresh_without_read() {
+    const { client, seen } = await connect({ token: world.short, getToken: async () => world.writer });
+    const { heard } = await subscribe(client);
+    await until(() => heard.unsubscribed.length);
+    await client.rpc('ping', {});
+    return { codes: heard.unsubscribed, connected: seen.connected.length, disconnected: seen.disconnected };
+  },
+
   async publications() {
     const mine = await subscribe((await connect()).client);
     const theirs = await subscribe((await connect({ token: world.alice })).client);

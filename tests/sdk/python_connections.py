@@ -35,6 +35,33 @@ async def _asked(session: Session, **options: Any) -> Any:
     return {"asked": asked[0], "connected": len(events.connected), "disconnected": events.disconnected}
 
 
+async def subscription_token(session: Session) -> Any:
+    tokens = list(session.world.subscription_tokens)
+
+    async def fresh(channel: str) -> str:
+        return tokens.pop(0)
+
+    subscription, heard = await session.subscribe(await session.connect(), get_token=fresh, min_resubscribe_delay=0.05)
+    await until(lambda: not tokens)
+    await subscription.publish("here")
+    await until(lambda: heard.publications)
+    asked = len(session.world.subscription_tokens) - len(tokens)
+    return {"asked": asked, "subscribed": len(heard.subscribed), "codes": heard.unsubscribed, "heard": heard.data}
+
+
+async def refresh_without_read(session: Session) -> Any:
+    events = Seen()
+
+    async def fresh() -> str:
+        return session.world.writer
+
+    client = await session.connect(events, token=session.world.short, get_token=fresh)
+    _, heard = await session.subscribe(client)
+    await until(lambda: heard.unsubscribed)
+    await client.rpc("ping", {})
+    return {"codes": heard.unsubscribed, "connected": len(events.connected), "disconnected": events.disconnected}
+
+
 async def no_token(session: Session) -> Any:
     return await _asked(session, token="")
 

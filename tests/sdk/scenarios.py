@@ -37,6 +37,16 @@ SCENARIOS = (
         "a token is refreshed in place and the connection lives on",
         {**ONCE, "extended": True, "same": True, "heard": ["after"]},
     ),
+    Scenario(
+        "subscription_token",
+        "a subscription's token is fetched, fetched again when it had expired, and refreshed in place",
+        {"asked": 3, "subscribed": 1, "codes": [], "heard": ["here"]},
+    ),
+    Scenario(
+        "refresh_without_read",
+        "a refresh that lost the right to read ends the subscriptions it opened, and the client lives on",
+        {"codes": [2000], "connected": 1, "disconnected": []},
+    ),
     Scenario("publications", "a subscriber hears what it and others publish", {"heard": [{"n": 1}, "two", [3], None]}),
     Scenario(
         "burst",

@@ -1,7 +1,7 @@
 """The stock `cent` client, unchanged, against the running stack's server API."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -9,17 +9,24 @@ from cent import CentApiResponseError, CentUnauthorizedError
 from cent import Client as Cent
 from cent.dto import (
     BatchRequest,
+    BlockUserRequest,
     BroadcastRequest,
     ChannelsRequest,
+    ConnectionsRequest,
     Disconnect,
     DisconnectRequest,
+    HistoryRemoveRequest,
     HistoryRequest,
     InfoRequest,
+    InvalidateUserTokensRequest,
     PresenceRequest,
     PresenceStatsRequest,
     PublishRequest,
+    RefreshRequest,
+    RevokeTokenRequest,
     StreamPosition,
     SubscribeRequest,
+    UnblockUserRequest,
     UnsubscribeRequest,
 )
 
@@ -28,6 +35,7 @@ from shared.auth.identity import Permission
 from shared.state.client import Redis
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
 from tests.support.client import Client
+from tests.support.minting import claims_of
 from tests.support.stack import ALICE, AMIR, BOB, Stack
 
 ACME = TenantScope("acme", SCOPE_SEAL)
@@ -88,6 +96,35 @@ def test_presence_and_disconnect(stack: Stack, cent: Cent, channel: str) -> None
         assert client.disconnect_push() == {"code": 3503, "reason": "out"}
         client.wait_closed()
     assert cent.presence(PresenceRequest(channel=channel)).presence == {}
+
+
+def test_history_is_removed(cent: Cent, channel: str) -> None:
+    cent.publish(PublishRequest(channel=channel, data=1))
+    cent.history_remove(HistoryRemoveRequest(channel=channel))
+    past = cent.history(HistoryRequest(channel=channel, limit=10))
+    assert (past.publications, past.offset) == ([], 1)
+
+
+def test_what_centrifugo_sells_acts_on_a_user(stack: Stack, cent: Cent) -> None:
+    """In the end each has closed the user's connection, with its code."""
+    email = f"{secrets.token_hex(4)}@acme.test"
+    token = stack.add_user(email, {"tenant_id": "acme", "permissions": ["read"]})
+    user, session = (str(claims_of(token)[name]) for name in ("sub", "session_id"))
+    ends: list[tuple[Callable[[], object], int]] = [
+        (lambda: cent.block_user(BlockUserRequest(user=user)), 3503),
+        (lambda: cent.invalidate_user_tokens(InvalidateUserTokensRequest(user=user, issued_before=1)), 3011),
+        (lambda: cent.refresh(RefreshRequest(user=user, expired=True)), 3005),
+        (lambda: cent.revoke_token(RevokeTokenRequest(uid=session)), 3500),
+    ]
+    for end, code in ends:
+        with Client(stack.websocket, token) as client:
+            listed = cent.connections(ConnectionsRequest(user=user, expression="")).connections
+            assert [one.user for one in listed.values()] == [user]
+            cent.refresh(RefreshRequest(user=user, expire_at=2_000_000_000))
+            end()
+            assert client.disconnect_push()["code"] == code
+            client.wait_closed()
+        cent.unblock_user(UnblockUserRequest(user=user))
 
 
 def test_a_batch_runs_each(cent: Cent, channel: str) -> None:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from tests.support.minting import claims_of, with_life
 from tests.support.stack import ALICE, AMIR, BOB, Stack
+from tests.support.subscription import subscription_token
 
 
 @dataclass(frozen=True)
 class World:
-    """amir reads and writes, alice is admin; `expired` and `short` (a few seconds) are tokens of amir's."""
+    """amir reads and writes, alice is admin; `expired`, `short` (a few seconds) and `writer` (may not read) are amir's.
+
+    `subscription_tokens` let him into `channel`: an expired one, a short one, a long one.
+    """
 
     url: str
     http: str
@@ -17,6 +21,8 @@ class World:
     alice: str
     expired: str
     short: str
+    writer: str
+    subscription_tokens: list[str]
     amir_id: str
     personal: str
     channel: str
@@ -33,7 +39,7 @@ class Worlds:
 
     def make(self) -> World:
         stack, amir = self._stack, self._tokens[AMIR]
-        user = str(claims_of(amir)["sub"])
+        user, channel = str(claims_of(amir)["sub"]), f"chat:{secrets.token_hex(6)}"
         return World(
             url=stack.websocket,
             http=stack.http,
@@ -41,9 +47,11 @@ class Worlds:
             alice=self._tokens[ALICE],
             expired=with_life(stack, amir, -60),
             short=with_life(stack, amir, 4),
+            writer=with_life(stack, amir, 3600, permissions=["write"]),
+            subscription_tokens=[subscription_token("local", "acme", user, channel, ttl_s) for ttl_s in (-60, 3, 600)],
             amir_id=user,
             personal=f"user:{user}",
-            channel=f"chat:{secrets.token_hex(6)}",
+            channel=channel,
             own_session=self._session(AMIR),
             foreign_session=self._session(BOB),
         )

@@ -15,8 +15,11 @@ def claims_of(token: str) -> dict[str, Any]:
     return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
-def with_life(stack: Stack, token: str, seconds: float) -> str:
+def with_life(stack: Stack, token: str, seconds: float, permissions: list[str] | None = None) -> str:
     """The same user's token, good for so many seconds from now; negative ones make it an expired token."""
+    claims = claims_of(token)
+    if permissions is not None:
+        claims["app_metadata"] = {**claims["app_metadata"], "permissions": permissions}
     keys = SigningKeys.load(json.loads((stack.data / "issuer.json").read_text())["keys"])
     now = time.time()
-    return keys.sign({**claims_of(token), "iat": int(min(now, now + seconds - 60)), "exp": int(now + seconds)})
+    return keys.sign({**claims, "iat": int(min(now, now + seconds - 60)), "exp": int(now + seconds)})
