@@ -30,6 +30,13 @@ def read(sniffed: Sniffed, stopwatch: Stopwatch) -> Found:
         raise Unsupported("the document is encrypted") from error
     except python_calamine.CalamineError as error:
         raise Malformed(f"not a valid workbook: {_reason(error)}") from error
+    except OSError as error:
+        raise Malformed("not a valid workbook: a part of it is cut off") from error
+    except BaseException as error:
+        # Rust's panics are no Exception, and their class has no other name.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Malformed("not a valid workbook: it contradicts itself") from error
 
 
 def _reason(error: Exception) -> str:

@@ -109,7 +109,7 @@ def _run(path: Path, arguments: list[str], seconds: int, *more: str) -> _Ran:
         ThreadPoolExecutor(2) as listeners,
     ):
         output = listeners.submit(_beginning, process.stdout, _OUTPUT_BYTES)
-        errors = listeners.submit(_beginning, process.stderr, _ERROR_BYTES)
+        errors = listeners.submit(_complaints, process.stderr)
         try:
             code = process.wait(seconds + _START_SECONDS)
         except subprocess.TimeoutExpired:
@@ -123,6 +123,16 @@ def _beginning(stream: "IO[bytes] | None", size: int) -> bytes:
     assert stream is not None  # noqa: S101
     with stream:
         return stream.read(size)
+
+
+def _complaints(stream: "IO[bytes] | None") -> bytes:
+    # A library may complain as much as it likes: that is no reason to end.
+    assert stream is not None  # noqa: S101
+    with stream:
+        beginning = stream.read(_ERROR_BYTES)
+        while stream.read(_ERROR_BYTES):
+            pass
+    return beginning
 
 
 def _heard(code: int, output: bytes, errors: bytes) -> _Ran:

@@ -3,6 +3,7 @@
 import io
 from datetime import date, datetime
 from typing import Any
+from zipfile import ZipFile
 
 import odswriter
 import pytest
@@ -10,6 +11,7 @@ import xlwt
 
 from shared.files.parsing import limits
 from tests.files.parsing.conftest import Reader, types
+from tests.files.parsing.real_files import WORKBOOKS
 from tests.files.parsing.zips import zipped
 
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
@@ -120,3 +122,17 @@ def test_what_inflates_to_too_much_is_not_begun(reader: Reader, monkeypatch: pyt
 def test_what_is_no_workbook_is_refused_with_a_reason(reader: Reader, content: bytes, status: str) -> None:
     outcome = reader.read(content, "a.xls")
     assert (outcome.status, bool(outcome.detail)) == (status, True), outcome
+
+
+@pytest.mark.parametrize(
+    ("kept", "changed", "reason"), [(500, b"", "a part of it is cut off"), (250, b"\x7f", "it contradicts itself")]
+)
+def test_a_workbook_that_breaks_its_reader_is_a_damaged_one(
+    reader: Reader, kept: int, changed: bytes, reason: str
+) -> None:
+    with ZipFile(io.BytesIO(WORKBOOKS.read("base.xlsb"))) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    name = next(name for name in parts if name.endswith("sheet1.bin"))
+    rest = parts[name][kept + 1 :] if changed else b""
+    outcome = reader.sandboxed(zipped({**parts, name: parts[name][:kept] + changed + rest}))
+    assert (outcome.status, outcome.detail) == ("failed", f"not a valid workbook: {reason}")

@@ -153,6 +153,11 @@ def test_a_child_that_talks_without_end_is_not_listened_to(program: Program) -> 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 
+def test_a_child_may_complain_at_length(program: Program) -> None:
+    outcome = program("print('x' * (1 << 20), file=sys.stderr)", "seen = 'done'")
+    assert (outcome.status, outcome.detail) == ("ready", "done")
+
+
 def test_what_the_parser_needed_is_logged(reader: Reader, caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("traffic_cop")
     logger.addHandler(caplog.handler)
