@@ -59,6 +59,7 @@ class Settings:
     max_sessions_per_user: int = _setting(1_000, "live sessions of one user")
     max_file_bytes: int = _setting(1_073_741_824, "size of one uploaded file, bytes")
     max_files_per_tenant: int = _setting(100_000, "files of one tenant")
+    max_file_bytes_per_tenant: int = _setting(1_099_511_627_776, "size of all files of one tenant, bytes")
     upload_ttl_seconds: int = _setting(900, "life of an upload URL, seconds")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 

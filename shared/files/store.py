@@ -33,6 +33,13 @@ class Stepped(NamedTuple):
     taken: bool
 
 
+class Room(NamedTuple):
+    """How many files a tenant may have, and how many bytes those that live may have together."""
+
+    files: int
+    bytes: int
+
+
 class FileStore:
     """The records of all tenants' files; every method is given the caller's identity or a scope of ours."""
 
@@ -45,28 +52,32 @@ class FileStore:
     def now_ms(self) -> int:
         return int(self._now() * 1000)
 
-    def create(self, identity: Identity, file: File, limit: int) -> File:
+    def create(self, identity: Identity, file: File, room: Room) -> File:
         """Records a new file and tells so; an earlier attempt's file if there was one with this id.
 
-        LimitReached when the tenant has `limit` files.
+        LimitReached when the tenant has no room for it.
         """
         scope = identity.scope
         event = self._event(scope, file)
         answer = self._redis.run(
             _CREATE,
-            {**_keys(scope, file), **self._event_keys(event), "user": scope.key("user", identity.user)},
+            {**_counted_keys(scope, file), **self._event_keys(event), "user": scope.key("user", identity.user)},
             {
                 **self._caller(identity),
                 **self._event_args(event, None, file),
                 **_named(file),
-                "limit": limit,
+                "limit": room.files,
+                "size": file.size,
+                "max_bytes": room.bytes,
                 "record": encoded(file),
                 "due_ms": file.due_ms,
             },
             before=[*event.before, *self._due.note(scope, DUE_KIND, file.due_ms)],
         )
         if answer == "full":
-            raise LimitReached(f"the tenant has {limit} files already")
+            raise LimitReached(f"the tenant has {room.files} files already")
+        if answer == "large":
+            raise LimitReached(f"the tenant's files would have more than {room.bytes} bytes")
         if answer == "exists":
             return self.read(identity, file.id)
         self._delivery.finish(event, *_not_revoked(answer))
@@ -90,7 +101,7 @@ class FileStore:
         event = self._event(scope, new)
         answer = self._redis.run(
             _CHANGE,
-            {**_keys(scope, new), **self._event_keys(event)},
+            {**_counted_keys(scope, new), **self._event_keys(event)},
             {
                 **self._event_args(event, old, new),
                 **_named(new),
@@ -98,6 +109,7 @@ class FileStore:
                 "record": encoded(new),
                 "due_ms": new.due_ms,
                 "listed": int(new.status is not Status.DELETED),
+                "freed": old.size if old.is_live and not new.is_live else 0,
             },
             before=[*event.before, *(self._due.note(scope, DUE_KIND, new.due_ms) if new.due_ms else ())],
         )
@@ -203,6 +215,10 @@ def _keys(scope: TenantScope, file: File) -> Mapping[str, Key]:
         "owned": _list_key(scope, file.owner, ""),
         "shared": _list_key(scope, "", file.session_id) if file.session_id else _list_key(scope, file.owner, ""),
     }
+
+
+def _counted_keys(scope: TenantScope, file: File) -> Mapping[str, Key]:
+    return {**_keys(scope, file), "bytes": scope.key("files", "bytes")}
 
 
 def _named(file: File) -> dict[str, Argument]:

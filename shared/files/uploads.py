@@ -16,7 +16,7 @@ from shared.files.multipart import Part
 from shared.files.objects import Bucket
 from shared.files.places import upload_key
 from shared.files.presign import SignedRequest, part_upload, single_upload
-from shared.files.store import FileStore
+from shared.files.store import FileStore, Room
 from shared.settings import Settings
 
 _MULTIPART_ABOVE: Final = 100 << 20
@@ -67,7 +67,7 @@ class Uploads:
         return self._open_parts(identity, promised) if in_parts else self._open_single(identity, promised)
 
     def _open_single(self, identity: Identity, promised: File) -> tuple[File, dict[str, Any]]:
-        file = self._store.create(identity, promised, self._settings.max_files_per_tenant)
+        file = self._store.create(identity, promised, self._room)
         key, seconds = upload_key(identity.scope, file.id), self._settings.upload_ttl_seconds
         signed = single_upload(self._bucket, key, file.content_type, file.size, file.sha256, seconds)
         return file, request_shown(signed)
@@ -77,7 +77,7 @@ class Uploads:
         opened = replace(promised, upload_id=multipart.create(self._bucket, key, promised.content_type))
         file = None
         try:
-            file = self._store.create(identity, opened, self._settings.max_files_per_tenant)
+            file = self._store.create(identity, opened, self._room)
         finally:
             if file is not opened:
                 multipart.abort(self._bucket, key, opened.upload_id)
@@ -88,6 +88,10 @@ class Uploads:
             "part_size": max(_PART_BYTES, -(-file.size // _MAX_PARTS)),
             "expires_at": timestamp(file.due_ms),
         }
+
+    @property
+    def _room(self) -> Room:
+        return Room(self._settings.max_files_per_tenant, self._settings.max_file_bytes_per_tenant)
 
     def _promised(self, identity: Identity, new: NewFile, file_id: str, in_parts: bool) -> File:
         now_ms = self._store.now_ms()
