@@ -145,6 +145,51 @@ def test_nobody_is_awaited_where_nobody_listens(world: World) -> None:
     assert world.queued == []
 
 
+def test_watchers_that_are_asked_back_at_once_hear_nothing_of_one_another(
+    world: World, redis_direct: "redis.Redis"
+) -> None:
+    """Nor of a silent member who went while no watcher was there."""
+    watchers = [world.client("ann"), world.client("bob")]
+    for one in watchers:
+        world.subscribe(one, CHANNEL, join_leave=True)
+    ask_back(world, *watchers, member(world, "carl"))
+    back = world.client("ann")
+    world.subscribe(back, CHANNEL, join_leave=True)
+    world.subscribe(world.client("bob"), CHANNEL, join_leave=True)
+    member(world, "carl")
+    let_pass(world, redis_direct, 60)
+    assert told(world, back) == []
+    assert len(present(world)) == 3
+
+
+def test_a_watcher_that_does_not_come_back_is_no_longer_a_reason_to_await_anybody(
+    world: World, redis_direct: "redis.Redis", listener: Socket
+) -> None:
+    stays = member(world, "ann")
+    ask_back(world, listener)
+    let_pass(world, redis_direct, 60)
+    wake(world)
+    ask_back(world, stays)
+    assert present(world) == set()
+    assert redis_direct.hget(str(channel_keys(world.scope, CHANNEL)["channel"]), "q") == "0"
+
+
+def test_who_begins_to_listen_while_the_lane_is_held_takes_no_others_ear_with_him(
+    world: World, listener: Socket
+) -> None:
+    client = member(world, "ann")
+
+    def racing(_: str) -> int:
+        world.sent.answers.clear()
+        world.subscribe(client, CHANNEL, cmd=3, join_leave=True)
+        world.realtime.connections.disconnect(client)
+        return 200
+
+    world.sent.answers[listener.connection] = racing
+    world.publish(CHANNEL, 1)
+    assert told(world, listener) == [("join", "ann"), ("leave", "ann")]
+
+
 def test_a_leave_that_is_due_goes_unsaid_when_nobody_listens_any_more(
     world: World, redis_direct: "redis.Redis", listener: Socket
 ) -> None:

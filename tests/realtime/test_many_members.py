@@ -13,7 +13,7 @@ from tests.realtime.conftest import World
 CHANNEL = "chat:lobby"
 MANY = 9_000
 LIVE = 'l\n2\n0\n{epoch}\n0-0\n{{"user":"u","client":"c"}}'
-JOINING = 'j\n2\n0\n\n\n{{"user":"u","client":"c"}}\n\ns\n0\n\n\n0\n'
+JOINING = 'j\n2\n0\n\n\n{{"user":"u","client":"c"}}\ns\n0\n\n\n0\n'
 
 
 def crowd(world: World, direct: "redis.Redis", member: str, lease_end: float | None, many: int = MANY) -> None:

@@ -47,7 +47,7 @@ SOME: Final = st.integers(0, 11)
 # As many faults as one machine sees.
 BUDGET: Final = st.sampled_from([0, 1, 2, 3, 5, 8])
 SETTLED: Final = st.sampled_from([True, True, False])
-# Of the clients, of whom the first one listens to joins and leaves.
+LISTENING: Final = st.sampled_from([(0,), (0,), (0, 2)])
 ASKED: Final = st.sampled_from([(1,), (2,), (2, 1), (1, 0), (2, 1, 0)])
 STEPS: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 99])
 
@@ -59,12 +59,12 @@ class Promises(RuleBasedStateMachine):
         super().__init__()
         self._server, self._alone = server, alone
 
-    @initialize(budget=BUDGET, lane_size=st.sampled_from([1_000, 1_000, 2]), settled=SETTLED)
-    def begin(self, budget: int, lane_size: int, settled: bool) -> None:
+    @initialize(budget=BUDGET, lane_size=st.sampled_from([1_000, 1_000, 2]), settled=SETTLED, listening=LISTENING)
+    def begin(self, budget: int, lane_size: int, settled: bool, listening: tuple[int, ...]) -> None:
         self.world = World(self._server, lane_size)
         self.simulation = self.world.simulation.__enter__()
         self.budget, self.hash_lost, self.acted = budget, False, 0
-        self.tenant = self.world.tenant("a", lambda: self.simulation.faults)
+        self.tenant = self.world.tenant("a", lambda: self.simulation.faults, listening)
         self.neighbour = self.world.tenant("b", lambda: 0)
         self.neighbour_acts = acts_of(self.world, self.neighbour)
         self.expected = self._alone[lane_size]

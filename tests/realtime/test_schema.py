@@ -8,6 +8,7 @@ import redis
 
 from shared.auth.sockets import Socket, Sockets
 from shared.realtime.delivery import channel_keys, lane_of, user_key
+from shared.realtime.protocol import client_info
 from shared.realtime.refusals import ConnectionGone
 from tests.realtime.conftest import World
 
@@ -86,6 +87,20 @@ def test_a_member_that_a_later_version_made_is_served(world: World, redis_direct
     redis_direct.hset(key_of(world), member, text + "\n\nphone" + "\nblue" * 9)
     world.publish(CHANNEL, 1)
     assert world.sent.offsets(client.connection, CHANNEL) == [1]
+
+
+@pytest.mark.parametrize("more", ["", "\n", "\n\nphone"], ids=["before tokens", "now", "later"])
+def test_a_member_that_joins_is_answered_whichever_version_wrote_it(
+    world: World, redis_direct: "redis.Redis", more: str
+) -> None:
+    """What came last, the end of its token, stands last."""
+    client = world.client()
+    epoch = world.realtime.channels.history(world.scope, CHANNEL, limit=0).epoch
+    joining = ["j", "2", "0", "", "", client_info("ann", client.connection), "s", "0", epoch, "0", "0", '"x":1']
+    redis_direct.hset(key_of(world), f"m:{client.connection}", "\n".join(joining) + more)
+    world.publish(CHANNEL, 1)
+    (reply,) = [frame["subscribe"] for frame in world.sent.frames(client.connection) if "subscribe" in frame]
+    assert (reply["x"], reply["recovered"], reply["publications"]) == (1, True, [{"offset": 1, "data": 1}])
 
 
 def test_what_a_later_version_put_into_the_log_is_passed_over(world: World, redis_direct: "redis.Redis") -> None:

@@ -58,8 +58,8 @@ class Truth:
         self.epoch = ""
         self.logs: dict[str, list[Entry]] = {}
         self.members: dict[str, Member] = {}
-        self.awaited: dict[str, str] = {}
-        """Users who were asked to come again, by the connection that they had."""
+        self.awaited: dict[str, Member] = {}
+        """Those who were asked to come again, by the connection that they had."""
         self.lanes = 1
         self.damaged = False
         """The log lost something, or its history ended: not everything can be recovered."""
@@ -130,15 +130,16 @@ class Truth:
         return found
 
     def _comings_and_goings(
-        self, before: Mapping[str, Member], awaited: Mapping[str, str], told: Sequence[Heard]
+        self, before: Mapping[str, Member], awaited: Mapping[str, Member], told: Sequence[Heard]
     ) -> None:
         """Who comes while his user is awaited is not told, nor is the one that he replaces; all others are."""
         came, went = self.members.keys() - before.keys(), before.keys() - self.members.keys()
         given_up = awaited.keys() - self.awaited.keys()
-        back = _users(self.members, came) & Counter(awaited.values())
-        if back - Counter(awaited[one] for one in given_up):
+        back = _users(self.members, came) & _users(awaited, awaited)
+        if back - _users(awaited, given_up):
             raise Broken(f"{back} came back and are still awaited")
-        heard_before, heard_after = (any(m.listens for m in held.values()) for held in (before, self.members))
+        everybody = ([*before.values(), *awaited.values()], [*self.members.values(), *self.awaited.values()])
+        heard_before, heard_after = (any(member.listens for member in held) for held in everybody)
         if not self.awaited.keys() - awaited.keys() <= went:
             raise Broken(f"{went} went and {self.awaited} are awaited")
         joined = Counter({one.what: 1 for one in told if one.kind == "join"})
@@ -146,11 +147,11 @@ class Truth:
         if not joined.keys() <= came or _users(self.members, joined) != due:
             raise Broken(f"{came} came, {back} were awaited and {joined} was told")
         left = Counter(one.what for one in told if one.kind == "leave")
-        gone = {**{one: member.user for one, member in before.items()}, **awaited}
-        owed = Counter(gone[one] for one in (went | given_up) - self.awaited.keys()) - back
+        gone = {**before, **awaited}
+        owed = _users(gone, (went | given_up) - self.awaited.keys()) - back
         if not left.keys() <= went | given_up or max(left.values(), default=0) > 1:
             raise Broken(f"{went} went, {given_up} are not awaited any more and {left} was told")
-        users = Counter(gone[one] for one in left)
+        users = _users(gone, left)
         if users != owed and (heard_after or users - owed):
             raise Broken(f"of {owed} who went {users} was told")
 
@@ -159,9 +160,9 @@ def _users(members: Mapping[str, Member], chosen: Iterable[str]) -> "Counter[str
     return Counter(members[one].user for one in chosen)
 
 
-def _awaited(held: Mapping[str, str]) -> dict[str, str]:
-    texts = {name[2:]: text for name, text in held.items() if name.startswith("h:")}
-    return {connection: json.loads(text.split("\n")[1])["user"] for connection, text in texts.items()}
+def _awaited(held: Mapping[str, str]) -> dict[str, Member]:
+    texts = {name[2:]: text.split("\n") for name, text in held.items() if name.startswith("h:")}
+    return {one: Member(False, listens == "1", json.loads(info)["user"]) for one, (_, info, listens) in texts.items()}
 
 
 def _entry(name: str, fields: dict[str, str]) -> Entry:

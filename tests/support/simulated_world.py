@@ -1,7 +1,7 @@
 """Tenants with clients in one simulated environment: everything that happens to them happens through it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -28,16 +28,16 @@ _UNTIL: Final = 1_020.0
 
 
 class Tenant:
-    """One tenant's clients (the first of them hears joins and leaves), and what is true of its channels."""
+    """One tenant's clients (those of `listening` hear joins and leaves), and what is true of its channels."""
 
-    def __init__(self, world: "World", name: str, faults: Callable[[], int]) -> None:
+    def __init__(self, world: "World", name: str, faults: Callable[[], int], listening: Container[int]) -> None:
         self.scope = TenantScope(name, SCOPE_SEAL)
         self.channels = [ROOM, *(f"user:{user}" for user in sorted(set(USERS)))]
         self.truths = {channel: Truth(world.server, self.scope, channel) for channel in self.channels}
         self.acknowledged: set[Any] = set()
         self.sockets: list[Socket] = []
         self.hangups: list[str] = []
-        self.clients = [self._client(world, user, i == 0, faults) for i, user in enumerate(USERS)]
+        self.clients = [self._client(world, user, i in listening, faults) for i, user in enumerate(USERS)]
         self._values, self._serial = count(1), count(1)
 
     @property
@@ -74,8 +74,8 @@ class World:
         self.simulation = Simulation(Settings(lane_size=lane_size), server, self._look)
         self.realtime = self.simulation.realtime
 
-    def tenant(self, name: str, faults: Callable[[], int]) -> Tenant:
-        tenant = Tenant(self, name, faults)
+    def tenant(self, name: str, faults: Callable[[], int], listening: Container[int] = (0,)) -> Tenant:
+        tenant = Tenant(self, name, faults, listening)
         self.tenants.append(tenant)
         return tenant
 

@@ -13,7 +13,7 @@ end
 local function tell_who_is_not_back(ch)
   for _, one in ipairs(awaited_of(ch)) do
     if one.due > ch.now then return one.due end
-    await_no_more(ch, one.conn)
+    await_no_more(ch, one)
     if heard(ch) then append(ch, 'leave', one.info) end
   end
 end
