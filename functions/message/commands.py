@@ -157,8 +157,7 @@ class Commands:
         grant = self._grant(socket, asked.token, asked.channel) if asked.token else None
         if grant is None and (options.subscription_token or not options.allow_subscribe_for_client):
             raise PermissionDenied("this channel needs a subscription token")
-        if not self._readable(asked.channel, lambda: self._connections.identity(socket)):
-            raise PermissionDenied("no such thing, or not yours to read")
+        self._require_readable(socket, asked.channel)
         if not self._connections.subscribe(socket, asked.channel, cmd, asked, grant):
             return {}
         return None
@@ -168,6 +167,11 @@ class Commands:
 
     def _may_hear(self, identity: Identity, channel: str) -> bool:
         return identity.allows(Permission.READ) and self._readable(channel, lambda: identity)
+
+    def _require_readable(self, socket: Socket, channel: str) -> None:
+        """Asked by each command that shows something of a channel: a subscription may be left of a right that is not."""
+        if not self._readable(channel, lambda: self._connections.identity(socket)):
+            raise PermissionDenied("no such thing, or not yours to read")
 
     def _readable(self, channel: str, identity: Callable[[], Identity]) -> bool:
         """Channels of things are for those who may read the thing."""
@@ -195,18 +199,25 @@ class Commands:
         return {}
 
     def _presence(self, socket: Socket, cmd: int, asked: Presence) -> _Result:
-        channel = _allowed_presence(asked.channel)
+        channel = self._allowed_presence(socket, asked.channel)
         members = self._channels.presence(socket.scope, channel, on_behalf=socket)
         return {"presence": members}
 
     def _presence_stats(self, socket: Socket, cmd: int, asked: PresenceStats) -> _Result:
-        channel = _allowed_presence(asked.channel)
+        channel = self._allowed_presence(socket, asked.channel)
         stats = self._channels.presence_stats(socket.scope, channel, on_behalf=socket)
         return stats
+
+    def _allowed_presence(self, socket: Socket, channel: str) -> str:
+        if not _options(channel).allow_presence_for_subscriber:
+            raise PermissionDenied("presence is not for clients here")
+        self._require_readable(socket, channel)
+        return channel
 
     def _history(self, socket: Socket, cmd: int, asked: History) -> _Result:
         if not _options(asked.channel).allow_history_for_subscriber:
             raise PermissionDenied("history is not for clients here")
+        self._require_readable(socket, asked.channel)
         return self._past(socket, asked)
 
     def _past(self, socket: Socket, asked: History) -> dict[str, Any]:
@@ -264,12 +275,6 @@ class Commands:
 
 def _options(channel: str) -> Namespace:
     return namespace_of(check_name(channel))
-
-
-def _allowed_presence(channel: str) -> str:
-    if not _options(channel).allow_presence_for_subscriber:
-        raise PermissionDenied("presence is not for clients here")
-    return channel
 
 
 def _chosen_tenant(asked: Connect) -> str | None:

@@ -77,9 +77,10 @@ def _moment(claims: dict[str, Any], name: str) -> int:
 
 def _info(found: Any) -> str:
     try:
-        text = "" if found is None else json.dumps(found, separators=(",", ":"), allow_nan=False)
-    except ValueError as error:
-        raise InvalidToken("info of a subscription token is JSON") from error
-    if len(text) > MAX_INFO_BYTES:
+        text = "" if found is None else json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(text.encode())
+    except (ValueError, RecursionError) as error:
+        raise InvalidToken("info of a subscription token is JSON in whole characters") from error
+    if size > MAX_INFO_BYTES:
         raise InvalidToken(f"info of a subscription token has at most {MAX_INFO_BYTES} bytes")
     return text

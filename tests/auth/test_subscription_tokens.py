@@ -72,6 +72,8 @@ BAD: dict[str, dict[str, Any]] = {
     "a true time": {"iat": True},
     "a negative end": {"expire_at": -1},
     "info too long": {"info": "x" * MAX_INFO_BYTES},
+    "info too long in UTF-8": {"info": "ä" * (MAX_INFO_BYTES // 2)},
+    "info with half a character, which no presence could show": {"info": {"name": "\ud83d"}},
 }
 
 

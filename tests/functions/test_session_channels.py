@@ -98,6 +98,17 @@ def test_whose_share_is_taken_away_hears_asks_and_subscribes_in_vain(place: Plac
         assert place.gateway.error(bob, command_id, method, channel=channel) == 103
 
 
+def test_a_subscription_that_no_lane_holds_shows_nothing_once_the_share_is_taken_away(place: Place) -> None:
+    session = place.create(access={"tenant": "read"})
+    channel, bob = f"session:{session}", place.gateway.client("bob")
+    getting_state = {"recover": True, "epoch": "another", "offset": 1, "flag": 2}
+    assert place.gateway.error(bob, 2, "subscribe", channel=channel, **getting_state) == 112
+    place.call("PATCH", f"/sessions/{session}/access", body={"tenant": None})
+    place.call("PATCH", f"/sessions/{session}", body={"secret": 1})
+    for command_id, method in enumerate(("history", "presence", "presence_stats"), 3):
+        assert place.gateway.error(bob, command_id, method, channel=channel) == 103
+
+
 def test_expiry_is_told_by_the_first_sweep_after_it(place: Place) -> None:
     realtime, now = place.sweep.realtime, int(time.time())
     store = SessionStore(realtime.redis, realtime.due, realtime.delivery, lambda: now - 61)
