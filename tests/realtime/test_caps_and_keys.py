@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from local.redis import ThreadedUpstash
+from shared.auth.revocations import Revocations
 from shared.errors import LimitReached
 from shared.realtime.connections import Connections
-from shared.realtime.protocol import publication_body
+from shared.realtime.protocol import SubscribeOptions, publication_body
 from tests.realtime.conftest import World, another_environment
 from tests.support.connections import RecordingConnections
 
@@ -107,3 +108,20 @@ def test_what_was_published_is_remembered_for_thirty_days(world: World, redis_di
     assert 29.9 < days <= 30
     history_ttl = redis_direct.pttl(str(world.scope.key("log", "chat:lobby")))
     assert 300_000 <= history_ttl <= 450_000
+
+
+def test_a_look_at_a_blocked_users_channel_does_not_shorten_the_block(
+    world: World, redis_direct: "redis.Redis"
+) -> None:
+    Revocations(world.realtime.redis, world.scope).block("bob")
+    key = str(world.scope.key("user", "bob"))
+    until = redis_direct.pexpiretime(key)
+    world.realtime.channels.history(world.scope, "user:bob", limit=0)
+    assert redis_direct.pexpiretime(key) == until == int(redis_direct.hget(key, "x") or 0)
+
+
+def test_leaving_channels_that_one_is_not_in_makes_none(world: World, redis_direct: "redis.Redis") -> None:
+    client = world.client("ann")
+    world.realtime.connections.unsubscribe(client, "chat:never", 5)
+    assert not redis_direct.exists(str(world.scope.key("ch", "chat:never")))
+    assert not world.realtime.connections.subscribe(client, "chat:never", 4, SubscribeOptions())

@@ -9,8 +9,8 @@ if A.conn ~= '' then
   if not record then return { why } end
   if not subscribed(why, A.name, now) then return { 'denied' } end
 end
-local values, fields = redis.call('HMGET', K.channel, 'v', 'e', 's', 'n', 'lx'), {}
-for i, name in ipairs({ 'v', 'e', 's', 'n', 'lx' }) do fields[name] = values[i] or nil end
+local fields = {}
+read_fields(K.channel, { 'v', 'e', 's', 'n', 'lx', 'x' }, fields)
 local ch = born(channel_of(fields, now))
 if ch.dirty.e then channel_save(ch) end
 if A.since_epoch ~= '' and A.since_epoch ~= fields.e then return { 'unrecoverable' } end

@@ -14,6 +14,7 @@ if last and last[1] > cmd then return { 'stale' } end
 if last and last[3] ~= A.lane then return { 'lane', tonumber(last[3]) } end
 remember(subs, A.channel, cmd, false)
 redis.call('HSET', K.user, 's:' .. A.conn, subscriptions_text(subs))
+if not (last and last[2]) then return { 'ok', false } end
 
 local ch = channel_load(now)
 local listened = heard(ch)
