@@ -169,7 +169,7 @@ class Commands:
         return identity.allows(Permission.READ) and self._readable(channel, lambda: identity)
 
     def _require_readable(self, socket: Socket, channel: str) -> None:
-        """Asked by each command that shows something of a channel: a subscription may be left of a right that is not."""
+        """By every command that shows something of the channel: a subscription may outlive the right to it."""
         if not self._readable(channel, lambda: self._connections.identity(socket)):
             raise PermissionDenied("no such thing, or not yours to read")
 
