@@ -81,7 +81,7 @@ def another_environment(
         upstash_redis_rest_token=upstash.token,
         redis_timeout_ms=20_000,
         connections_endpoint=sent.url,
-        send_timeout_ms=400,
+        send_timeout_ms=1_500,
         inline_drain_ms=5_000,
     )
     realtime = Realtime.from_settings(settings)

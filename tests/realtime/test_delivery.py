@@ -149,7 +149,7 @@ def test_a_hung_connection_does_not_delay_the_order_of_others(world: World) -> N
     slow, quick = world.client("slow"), world.client("quick")
     world.subscribe(slow, CHANNEL)
     world.subscribe(quick, CHANNEL)
-    world.sent.answers[slow.connection] = hanging(1.0)
+    world.sent.answers[slow.connection] = hanging(3.0)
     world.publish(CHANNEL, 1, 2)
     assert world.sent.offsets(quick.connection, CHANNEL) == [1, 2]
     assert slow.connection in world.sent.closed
