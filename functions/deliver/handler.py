@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from shared.auth.internal import scope_of
 from shared.observe.log import failed
+from shared.observe.metrics import measured
 from shared.realtime.delivery import lane_of
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
@@ -15,6 +16,7 @@ _RESERVED_S: Final = 8.0
 realtime = Realtime.from_settings(settings())
 
 
+@measured
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     undone = [{"itemIdentifier": record["messageId"]} for record in event["Records"] if not drain(record, context)]
     return {"batchItemFailures": undone}

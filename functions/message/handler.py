@@ -8,6 +8,7 @@ from shared.auth.identify import Authenticator
 from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.files.access import FileAccess
 from shared.files.store import FileStore
+from shared.observe.metrics import measured
 from shared.realtime.realtime import Realtime
 from shared.sessions.access import SessionAccess
 from shared.sessions.store import SessionStore
@@ -20,6 +21,7 @@ may_read = {"session": sessions.may_read, "file": files.may_read}
 commands = Commands(realtime, Authenticator(settings()), SubscriptionTokens(settings()), may_read)
 
 
+@measured
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = event["requestContext"]
     frame = answer(

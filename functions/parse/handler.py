@@ -6,6 +6,7 @@ from shared.auth.internal import scope_of
 from shared.files.arrivals import Arrivals, arrivals_in
 from shared.files.filing import Filing
 from shared.observe.log import failed
+from shared.observe.metrics import measured
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
 
@@ -14,6 +15,7 @@ filing = Filing(Realtime.from_settings(settings()), s3_timeout_s=35)
 arrivals = Arrivals(filing)
 
 
+@measured
 def handler(event: dict[str, Any], context: Any) -> None:
     problem: Exception | None = None
     for arrival in arrivals_in(event):

@@ -6,6 +6,7 @@ from typing import Any, Final
 from functions.sweep.visits import visits
 from shared.auth.due import SOCKET, Due
 from shared.observe.log import failed, info
+from shared.observe.metrics import measured
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
 
@@ -19,6 +20,7 @@ realtime = Realtime.from_settings(settings())
 VISITS: Final = visits(realtime)
 
 
+@measured
 def handler(event: dict[str, Any], context: Any) -> None:
     if not realtime.due.begin_sweep():
         return

@@ -14,10 +14,11 @@ from shared.auth.identity import Identity
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
 from shared.realtime.connections import READ, Connections
-from shared.realtime.delivery import Delivered, Delivery, Lane, channel_keys, lane_key, user_key
+from shared.realtime.delivery import Delivery, Lane, channel_keys, lane_key, user_key
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, SubscribeOptions, publication_body
 from shared.realtime.refusals import ConnectionGone, refused
+from shared.realtime.tally import Delivered
 from shared.state.client import Argument, Redis
 from shared.state.scripts import script
 from shared.tenant.scope import TenantScope

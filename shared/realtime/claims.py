@@ -42,11 +42,17 @@ class Served:
     """Until it is known: where nothing is to be sent, nothing can go wrong; UNKNOWN has the connection closed."""
 
     @property
-    def change(self) -> str:
-        """`live`, `drop` or nothing, for the advance script."""
-        if self.outcome in (Outcome.GONE, Outcome.UNKNOWN):
+    def is_closed(self) -> bool:
+        """It may or may not have got something, or takes nothing: it must come back recovering."""
+        return self.outcome in (Outcome.UNKNOWN, Outcome.SLOW)
+
+    def change(self, *, all_served: bool) -> str:
+        """`live`, `drop` or nothing, for the advance script; who was served before others has a place of his own."""
+        if self.outcome is Outcome.GONE or self.is_closed:
             return "drop"
-        return self.on_delivery if self.outcome is Outcome.DELIVERED else ""
+        if self.outcome is not Outcome.DELIVERED:
+            return ""
+        return self.on_delivery if all_served else self.on_delivery or "live"
 
 
 class Claim:

@@ -11,11 +11,12 @@ from shared.auth.identity import Identity, Permission
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import InvalidToken
 from shared.realtime.claims import withheld
-from shared.realtime.delivery import Delivered, Delivery, user_key
+from shared.realtime.delivery import Delivery, user_key
 from shared.realtime.departures import Departures
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
 from shared.realtime.protocol import SubscribeOptions, client_info, quoted, unsubscribe_push
 from shared.realtime.refusals import refused
+from shared.realtime.tally import Delivered
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
 from shared.state.scripts import Script, script

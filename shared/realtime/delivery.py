@@ -7,15 +7,17 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from shared.auth.due import DueIndex
 from shared.observe.log import failed
-from shared.realtime.claims import Claim, Served
+from shared.observe.metrics import count
+from shared.realtime.claims import Claim
 from shared.realtime.namespaces import namespace_of, personal_channel, thing_of
 from shared.realtime.protocol import SLOW, ServerDisconnect, disconnect_push
-from shared.realtime.sender import Outcome, Post, Report, Sender
+from shared.realtime.sender import Outcome, Post, Sender
+from shared.realtime.tally import Delivered, Tally
 from shared.state.client import Argument, Redis
 from shared.state.keys import Key
 from shared.state.scripts import script
@@ -23,38 +25,17 @@ from shared.tenant.scope import TenantScope
 
 LEASE_MS: Final = 10_000
 _AFTER_LEASE_S: Final = 11
-_MARGIN_S: Final = 1.0
+# Within a lease: sends begin; those under way come to an end; who must be closed is closed.
+_SENDING_S: Final = 3.0
+# A batch may be begun at the last moment of a drain.
+_LAST_BATCH_S: Final = 0.7
+# Before others try who could not be reached: soon where some could, for then it is the account that is throttled.
+_THROTTLED_S, _REFUSED_S = 1, 11
 _REAPED_ANYWAY: Final = 10
 # Between looks at a lane that somebody holds.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _ADVANCE: Final = script(__file__, "advance")
 _WAKE: Final = script(__file__, "wake")
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """What became of a claim: counts of connections, as publish results and metrics show them."""
-
-    delivered: int = 0
-    gone: int = 0
-    throttled: int = 0
-    deferred: int = 0
-
-    def __add__(self, other: "Delivered") -> "Delivered":
-        return Delivered(
-            self.delivered + other.delivered,
-            self.gone + other.gone,
-            self.throttled + other.throttled,
-            self.deferred + other.deferred,
-        )
-
-    def as_dict(self) -> dict[str, int]:
-        return {
-            "delivered": self.delivered,
-            "gone": self.gone,
-            "throttled": self.throttled,
-            "deferred": self.deferred,
-        }
 
 
 @dataclass(frozen=True)
@@ -107,26 +88,6 @@ class Lane(NamedTuple):
         return cls(channel, int(number)) if space else cls(name)
 
 
-@dataclass
-class _Tally:
-    """Connections by outcome over all the batches of one drain."""
-
-    delivered: set[str] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
-    closed: set[str] = field(default_factory=set)
-    deferred: set[str] = field(default_factory=set)
-    throttled: int = 0
-
-    def add(self, report: Report) -> None:
-        kinds = {Outcome.DELIVERED: self.delivered, Outcome.GONE: self.gone, Outcome.UNSENT: self.deferred}
-        for connection, outcome in report.outcomes.items():
-            kinds.get(outcome, self.closed).add(connection)
-        self.throttled += report.throttled
-
-    def total(self) -> Delivered:
-        return Delivered(len(self.delivered), len(self.gone | self.closed), self.throttled, len(self.deferred))
-
-
 class Delivery:
     """Prepares events and drains what they claim.
 
@@ -175,10 +136,11 @@ class Delivery:
 
         Further lanes are left to `deliver`.
         """
-        if isinstance(claim, list) and claim[0] == "lanes":
-            _, lanes, claim = claim
+        left = 0
+        if isinstance(claim, list) and claim[0] == "left":
+            _, lanes, left, claim = claim
             self.enqueue(event.scope, [Lane(event.channel, number) for number in range(2, int(lanes) + 1)])
-        done = self._drain(event, claim, event.started + self._inline_s)
+        done = self._drain(event, claim, event.started + self._inline_s, int(left))
         if event.second is not None and more:
             done += self.finish(event.second, more[0])
         return done
@@ -205,6 +167,8 @@ class Delivery:
 
     def enqueue(self, scope: TenantScope, lanes: Sequence[Lane], delay_s: int = 0) -> None:
         """Has `deliver` look at these lanes; where the queue is down, sweep finds them."""
+        if not lanes:
+            return
         try:
             self._queue([lane_message(scope, lane) for lane in lanes], delay_s)
         except Exception as error:
@@ -230,22 +194,22 @@ class Delivery:
 
     def close(self, connections: Sequence[str], why: ServerDisconnect) -> None:
         """Tells the clients why, then has API Gateway close their sockets (it takes no close code)."""
-        told = [Post(connection, [disconnect_push(why).encode()]) for connection in connections]
-        self._sender.post(told, time.monotonic() + self._sender.timeout_s)
-        self._sender.close(connections)
+        self._sender.close(connections, disconnect_push(why).encode())
 
-    def _drain(self, event: Event, claim: Any, until: float) -> Delivered:
+    def _drain(self, event: Event, claim: Any, until: float, left: int = 0) -> Delivered:
         """Never raises: what was appended stays appended, and where this fails the lease runs out (DESIGN §6.7)."""
-        tally = _Tally()
+        tally = Tally(left)
         try:
             self._serve(event, claim, until, tally)
         except Exception as error:
             failed("lanes.drain", error)
             self.enqueue(event.scope, [Lane(event.channel, event.lane)], _AFTER_LEASE_S)
         self._reap_found(event.scope, tally, until)
-        return tally.total()
+        total = tally.total()
+        count(**total.as_dict())
+        return total
 
-    def _reap_found(self, scope: TenantScope, tally: _Tally, until: float) -> None:
+    def _reap_found(self, scope: TenantScope, tally: Tally, until: float) -> None:
         """Whom we closed might still be there and must find nothing; of many gone ones, some are left to sweep."""
         for connection in tally.closed:
             self._try_to_reap(scope, connection)
@@ -261,39 +225,47 @@ class Delivery:
         except Exception as error:
             failed("connections.reap", error)
 
-    def _serve(self, event: Event, claim: Any, until: float, tally: _Tally) -> None:
-        started = event.started
+    def _serve(self, event: Event, claim: Any, until: float, tally: Tally) -> None:
+        started, pause = event.started, 0
         while isinstance(claim, list):
             batch = Claim(event.channel, claim)
-            served = self._send(batch, started + LEASE_MS / 1000 - _MARGIN_S, tally)
-            if served is None:
-                # Out of time: the lease runs out and whoever comes next begins where this claim began.
-                self.enqueue(event.scope, [Lane(event.channel, event.lane)], _AFTER_LEASE_S)
-                break
-            more, started = time.monotonic() < until, time.monotonic()
-            claim = self._advance(event, batch, served, more)
+            self._send(batch, min(started + _SENDING_S, until + _LAST_BATCH_S), tally)
+            pause = _pause_after(batch)
+            more, started = time.monotonic() < until and pause != _REFUSED_S, time.monotonic()
+            claim = self._advance(event, batch, more)
+            if claim == "handover" and not pause:
+                tally.hand_over(batch.served)
         if claim == "handover":
-            self.enqueue(event.scope, [Lane(event.channel, event.lane)])
+            self.enqueue(event.scope, [Lane(event.channel, event.lane)], pause)
         elif claim == "busy":
             self.enqueue(event.scope, [Lane(event.channel, event.lane)], _AFTER_LEASE_S)
 
-    def _send(self, batch: Claim, deadline: float, tally: _Tally) -> list[Served] | None:
+    def _send(self, batch: Claim, deadline: float, tally: Tally) -> None:
         posts = [Post(served.connection, served.frames) for served in batch.served if served.frames]
-        timeout = self._sender.timeout_s
-        report = self._sender.post(posts, deadline - timeout)
+        report = self._sender.post(posts, deadline)
         tally.add(report)
         for served in batch.served:
             served.outcome = report.outcomes.get(served.connection, served.outcome)
-        doubtful = [served.connection for served in batch.served if served.outcome is Outcome.UNKNOWN]
-        tally.closed.update(doubtful)
-        if doubtful:
-            self.close(doubtful, SLOW)
-        return None if Outcome.UNSENT in report.outcomes.values() else batch.served
+        closed = [served.connection for served in batch.served if served.is_closed]
+        tally.closed.update(closed)
+        if closed:
+            self.close(closed, SLOW)
 
-    def _advance(self, event: Event, batch: Claim, served: Sequence[Served], more: bool) -> Any:
-        changes = [part for one in served if (change := one.change) for part in (one.connection, one.cmd, change)]
-        args = {**event.lane_args, "epoch": batch.epoch, "hi": batch.hi, "more": int(more)}
+    def _advance(self, event: Event, batch: Claim, more: bool) -> Any:
+        """Where some could not be reached, the cursor waits for them, and nobody gets anything twice."""
+        every = all(served.outcome is not Outcome.UNSENT for served in batch.served)
+        told = [(one.connection, one.cmd, one.change(all_served=every)) for one in batch.served]
+        changes = [part for change in told if change[2] for part in change]
+        args = {**event.lane_args, "epoch": batch.epoch, "hi": batch.hi, "all": int(every), "more": int(more)}
         return self._redis.run(_ADVANCE, event.lane_keys, args, more_args=changes, idempotent=True)
+
+
+def _pause_after(batch: Claim) -> int:
+    """How long (s) the lane is better left alone: 0 where everybody was reached."""
+    outcomes = {served.outcome for served in batch.served}
+    if Outcome.UNSENT not in outcomes:
+        return 0
+    return _THROTTLED_S if Outcome.DELIVERED in outcomes else _REFUSED_S
 
 
 def channel_keys(scope: TenantScope, channel: str) -> dict[str, Key]:

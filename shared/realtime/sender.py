@@ -15,6 +15,7 @@ import pycurl
 
 from shared.aws.credentials import Credentials
 from shared.aws.sigv4 import Signer, sha256_hex
+from shared.observe.metrics import count
 from shared.settings import Settings
 
 
@@ -26,7 +27,9 @@ class Outcome(Enum):
     UNKNOWN = "unknown"
     """Timeout, reset or 5xx: it may have arrived, so it is never repeated."""
     UNSENT = "unsent"
-    """The deadline came first, or the call was refused before it did anything."""
+    """It did not get all, and nothing is in doubt: the deadline came first, or the call was refused."""
+    SLOW = "slow"
+    """Unsent, because it was throttled all the time while hardly any other was: its client does not read."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,11 @@ class Post:
 
 @dataclass(frozen=True)
 class Report:
-    """Outcomes by connection, and how many calls were throttled on the way."""
+    """Outcomes by connection, how many calls were throttled on the way, and how many were accepted."""
 
     outcomes: dict[str, Outcome]
     throttled: int
+    accepted: int = 0
 
 
 @dataclass
@@ -51,26 +55,54 @@ class _Work:
     sent: int = 0
     tries: int = 0
     not_before: float = 0.0
+    began: float = 0.0
+    throttled_since: float = 0.0
+
+    @property
+    def frame(self) -> bytes:
+        return self.post.frames[self.sent]
+
+    @property
+    def closes(self) -> bool:
+        return self.frame is _CLOSE
+
+    @property
+    def says_farewell(self) -> bool:
+        """Whatever becomes of this frame, the deletion follows."""
+        return not self.closes and self.post.frames[-1] is _CLOSE
 
 
 # The request never left, so trying again cannot repeat it.
 _NOT_SENT: Final = frozenset((pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY))
 _BACKOFF_S: Final = (0.02, 1.0)
+# A call hangs that takes so many times as long as any that was answered.
+_TIMES_SLOWER: Final = 4
+# So long throttled while hardly anybody else was.
+_SLOW_AFTER_S: Final = 2.0
+_HARDLY_ANYBODY: Final = 0.05
 # Longer than this, a kept connection is likelier to be closed than worth a handshake.
 _IDLE_TRUSTED_S: Final = 30
 # The wheel's libcurl looks where its builder kept certificates; this machine may keep them elsewhere.
 _CA_FILE: Final = ssl.get_default_verify_paths().cafile
 # In place of a frame: delete the connection.
 _CLOSE: Final = b""
+_CLOSING_S: Final = 1.0
 
 
 class Sender:
-    """Sends frames to connections of one API Gateway stage. Not for use by several threads at once."""
+    """Sends frames to connections of one API Gateway stage. Not for use by several threads at once.
 
-    def __init__(self, endpoint: str, signer: Signer, *, concurrency: int, timeout_ms: int) -> None:
+    A call is given up after `timeout_ms`; after `hung_ms` already where most others took a small part of that, for
+    then it is not the gateway that is slow.
+    """
+
+    def __init__(
+        self, endpoint: str, signer: Signer, *, concurrency: int, timeout_ms: int, hung_ms: int = 1_000
+    ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._signer = signer
         self._timeout_ms = timeout_ms
+        self._hung_s = hung_ms / 1000
         self._multi = pycurl.CurlMulti()
         self._free = [pycurl.Curl() for _ in range(concurrency)]
 
@@ -89,12 +121,17 @@ class Sender:
 
     def post(self, posts: Sequence[Post], deadline: float) -> Report:
         """Sends everything; nothing is begun after `deadline` (time.monotonic). Throttled calls are tried again."""
-        return _Round(self, posts, deadline).run()
+        report = _Round(self, posts, deadline).run()
+        count(posts=report.accepted)
+        return report
 
-    def close(self, connections: Sequence[str]) -> None:
-        """Asks API Gateway to close the sockets, again where it fails, until the time of one call is over."""
-        posts = [Post(connection, (_CLOSE,)) for connection in connections]
-        self.post(posts, time.monotonic() + self.timeout_s)
+    def close(self, connections: Sequence[str], farewell: bytes = b"") -> Report:
+        """Sends the farewell if it can, then has API Gateway close the sockets; again where that fails, for a second.
+
+        `outcomes` tell of the closing, `accepted` of the farewells.
+        """
+        frames = (farewell, _CLOSE) if farewell else (_CLOSE,)
+        return self.post([Post(connection, frames) for connection in connections], time.monotonic() + _CLOSING_S)
 
     def _prepare(self, curl: Any, connection: str, body: bytes, body_hash: str) -> None:
         method = "DELETE" if body is _CLOSE else "POST"
@@ -129,6 +166,11 @@ class _Round:
         self._hashes: dict[bytes, str] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._throttled = 0
+        self._accepted = 0
+        self._answers = 0
+        self._slowest = 0.0
+        self._of = len(posts)
+        self._were_throttled: set[str] = set()
 
     def run(self) -> Report:
         try:
@@ -136,7 +178,7 @@ class _Round:
         finally:
             for curl in list(self._active):
                 self._put_back(curl)
-        return Report(self._outcomes, self._throttled)
+        return Report(self._outcomes, self._throttled, self._accepted)
 
     def _work(self) -> None:
         multi = self._sender._multi
@@ -144,6 +186,7 @@ class _Round:
             self._start()
             multi.perform()
             self._collect()
+            self._give_up_hung()
             if self._active:
                 multi.select(0.05)
             elif self._waiting:
@@ -153,7 +196,7 @@ class _Round:
         now = time.monotonic()
         if now >= self._deadline:
             for work in self._waiting:
-                self._outcomes[work.post.connection] = Outcome.UNSENT
+                self._outcomes[work.post.connection] = self._unsent(work, now)
             self._waiting.clear()
         for _ in range(len(self._waiting)):
             if not self._sender._free:
@@ -162,10 +205,16 @@ class _Round:
             if work.not_before > now:
                 self._waiting.append(work)
             else:
-                self._begin(work)
+                self._begin(work, now)
 
-    def _begin(self, work: _Work) -> None:
-        body = work.post.frames[work.sent]
+    def _unsent(self, work: _Work, now: float) -> Outcome:
+        throttled = bool(work.throttled_since) and now - work.throttled_since >= _SLOW_AFTER_S
+        alone = len(self._were_throttled) <= max(1, self._of * _HARDLY_ANYBODY)
+        return Outcome.SLOW if throttled and alone else Outcome.UNSENT
+
+    def _begin(self, work: _Work, now: float) -> None:
+        work.began = now
+        body = work.frame
         if body not in self._hashes:
             self._hashes[body] = sha256_hex(body)
         curl = self._sender._free[-1]
@@ -179,9 +228,20 @@ class _Round:
         while more:
             more, done, failed = self._sender._multi.info_read()
             for curl in done:
+                self._answers += 1
+                self._slowest = max(self._slowest, time.monotonic() - self._active[curl].began)
                 self._finish(curl, self._answered(curl.getinfo(pycurl.RESPONSE_CODE)))
             for curl, code, _ in failed:
                 self._finish(curl, self._again if code in _NOT_SENT else self._doubtful)
+
+    def _give_up_hung(self) -> None:
+        """Calls are in the order in which they began."""
+        now = time.monotonic()
+        patience = max(self._sender._hung_s, _TIMES_SLOWER * self._slowest)
+        for curl, work in list(self._active.items()):
+            if now - work.began < patience or self._answers < len(self._active):
+                return
+            self._finish(curl, self._doubtful)
 
     def _finish(self, curl: Any, follow: Callable[[_Work], None]) -> None:
         follow(self._put_back(curl))
@@ -193,25 +253,45 @@ class _Round:
 
     def _answered(self, status: int) -> Callable[[_Work], None]:
         if status in (200, 204):
-            return self._next_frame
+            return self._taken
         if status == 429:
-            self._throttled += 1
-            return self._again
+            return self._throttle
         if status in (400, 410):
             return self._ends(Outcome.GONE)
         # A frame that is too large (413) never gets through, and must not hold up the lane.
-        return self._doubtful if status >= 500 or status == 413 else self._ends(Outcome.UNSENT)
+        return self._doubtful if status >= 500 or status == 413 else self._refused
+
+    def _taken(self, work: _Work) -> None:
+        self._accepted += not work.closes
+        self._next_frame(work)
+
+    def _refused(self, work: _Work) -> None:
+        if work.says_farewell:
+            self._next_frame(work)
+        else:
+            self._outcomes[work.post.connection] = Outcome.UNSENT
+
+    def _throttle(self, work: _Work) -> None:
+        if work.says_farewell:
+            self._next_frame(work)
+            return
+        self._throttled += 1
+        self._were_throttled.add(work.post.connection)
+        work.throttled_since = work.throttled_since or time.monotonic()
+        self._again(work)
 
     def _doubtful(self, work: _Work) -> None:
         """A frame is never repeated; a deletion may be, and must be: who is not closed would wait in vain."""
-        if work.post.frames[work.sent] is _CLOSE:
+        if work.closes:
             self._again(work)
+        elif work.says_farewell:
+            self._next_frame(work)
         else:
             self._outcomes[work.post.connection] = Outcome.UNKNOWN
 
     def _next_frame(self, work: _Work) -> None:
         work.sent += 1
-        work.tries = 0
+        work.tries, work.throttled_since = 0, 0.0
         if work.sent == len(work.post.frames):
             self._outcomes[work.post.connection] = Outcome.DELIVERED
         else:

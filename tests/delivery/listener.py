@@ -160,12 +160,19 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(listeners: Sequence[Listener]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """All of them subscribed; their tasks."""
-    running = [asyncio.create_task(listener.run()) for listener in listeners]
+async def listening(listeners: Sequence[Listener], at_once: int = 1_000) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """All of them subscribed, so many `at_once` on their way in; their tasks."""
+    running: list[asyncio.Task[None]] = []
+    doors = asyncio.Semaphore(at_once)
+
+    async def come_in(listener: Listener) -> None:
+        async with doors:
+            running.append(asyncio.create_task(listener.run()))
+            await listener.subscribed.wait()
+
     try:
         patience = 60 + len(listeners) / 20
-        await asyncio.wait_for(asyncio.gather(*(listener.subscribed.wait() for listener in listeners)), patience)
+        await asyncio.wait_for(asyncio.gather(*map(come_in, listeners)), patience)
         yield running
     finally:
         for task in running:

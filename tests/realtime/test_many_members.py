@@ -73,7 +73,7 @@ def test_thousands_joining_at_once_are_all_answered(world: World, redis_direct: 
         epoch, hi, _, targets = claim
         served.update(target[0] for target in targets)
         changes = [part for target in targets for part in (target[0], target[1], change)]
-        args = {**event.lane_args, "epoch": epoch, "hi": hi, "more": 1}
+        args = {**event.lane_args, "epoch": epoch, "hi": hi, "all": 1, "more": 1}
         claim = world.realtime.redis.run(_ADVANCE, event.lane_keys, args, more_args=changes)
     assert (claim, len(served)) == ("done", MANY)
     held = redis_direct.hgetall(str(channel_keys(world.scope, CHANNEL)["channel"]))

@@ -197,6 +197,15 @@ class Promises(RuleBasedStateMachine):
     def throttle(self, i: int, pick: int) -> None:
         self.simulation.step(self.handler(i), Fate.THROTTLED, pick)
 
+    @precondition(lambda self: self.simulation.handlers)
+    @rule(i=SOME, steps=STEPS)
+    def stop_sending(self, i: int, steps: int) -> None:
+        """Some have got their part of a batch, and for the others no time is left."""
+        handler = self.handler(i)
+        self.go(handler, steps)
+        if not handler.ended:
+            self.simulation.step(handler, Fate.UNREACHED)
+
     # Faults.
 
     @precondition(lambda self: self.simulation.handlers and self.may_fail())

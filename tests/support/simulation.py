@@ -43,6 +43,8 @@ class Fate(Enum):
     DONE = auto()
     THROTTLED = auto()
     """429; a request to Redis is just done."""
+    UNREACHED = auto()
+    """Time is up: whom nothing was sent to yet gets nothing now; a request to Redis is just done."""
     LOST = auto()
     """No answer, and it never arrived."""
     UNHEARD = auto()
@@ -66,7 +68,8 @@ class Fate(Enum):
         return self in (Fate.LATE, Fate.DIES_LATE)
 
 
-FAULTS: Final = tuple(fate for fate in Fate if fate not in (Fate.DONE, Fate.THROTTLED))
+NO_FAULTS: Final = (Fate.DONE, Fate.THROTTLED, Fate.UNREACHED)
+FAULTS: Final = tuple(fate for fate in Fate if fate not in NO_FAULTS)
 
 
 class Handler(threading.Thread):
@@ -191,7 +194,7 @@ class Simulation:
     def attempt(self, what: str, effect: Callable[[], Any], fate: Fate | None = None) -> tuple[Fate, Any]:
         """Waits, then has the effect happen as it is fated; raises Died where the handler dies of it."""
         fate = fate or self.wait(what)[0]
-        fate = Fate.DONE if fate is Fate.THROTTLED else fate
+        fate = Fate.DONE if fate in NO_FAULTS else fate
         result = effect() if fate.arrives else None
         if fate.arrives_late:
             self.late.append(effect)
@@ -271,7 +274,7 @@ class SimulatedConnections:
         throttled = 0
         while waiting:
             fate, pick = self._simulation.wait(f"send to {', '.join(sorted(waiting))}")
-            if fate is not Fate.DIES and Clock().monotonic() >= deadline:
+            if fate is Fate.UNREACHED or (fate is not Fate.DIES and Clock().monotonic() >= deadline):
                 outcomes.update(dict.fromkeys(waiting, Outcome.UNSENT))
                 break
             connection = sorted(waiting)[pick % len(waiting)]
@@ -291,9 +294,14 @@ class SimulatedConnections:
             return Outcome.GONE
         return None if frames else Outcome.DELIVERED
 
-    def close(self, connections: Sequence[str]) -> None:
+    def close(self, connections: Sequence[str], farewell: bytes = b"") -> None:
         for connection in sorted(connections):
-            self._simulation.attempt(f"close {connection}", lambda c=connection: self._simulation.hang_up(c))  # type: ignore[misc]
+            for what, effect in (
+                ("tell", lambda c=connection: self._simulation.arrive(c, farewell.decode())),
+                ("close", lambda c=connection: self._simulation.hang_up(c)),
+            ):
+                if what == "close" or farewell:
+                    self._simulation.attempt(f"{what} {connection}", effect)
 
 
 class _SteppedRedis(Redis):

@@ -1,12 +1,13 @@
 -- advance: the owner reports what became of its claim, then claims more or releases the lane
 -- USES realtime/channel
 -- KEYS channel, lane, log, leases, lanes
--- ARGV channel, lane, owner, epoch, hi, more, birth, history_size, history_ttl_ms, join_leave
+-- ARGV channel, lane, owner, epoch, hi, all, more, birth, history_size, history_ttl_ms, join_leave
 -- and per served member that changes: connection, cmd, 'live' or 'drop'
+-- Where not all could be served (all = 0), the cursor waits for the others, and each served one has its own place.
 -- RETURNS 'lost' | 'done' | 'handover' | the next claim
 -- Idempotent: told twice, the cursor and the members stand where they stood, and the claim is the same again.
-local FIXED = 10
-local meta, names, fields, drops = { 'e', 's', 'n', 'l', 'kx', 'lx' }, { 'c', 'ce', 'o', 'j', 'q' }, {}, false
+local FIXED = 11
+local meta, names, fields, drops = { 'e', 's', 'n', 'l', 't', 'kx', 'lx' }, { 'c', 'ce', 'o', 'j', 'q' }, {}, false
 for i = FIXED + 1, #ARGV, 3 do names[#names + 1] = 'm:' .. ARGV[i] end
 local apart = K.lane ~= K.channel
 for _, name in ipairs(apart and {} or meta) do names[#names + 1] = name end
@@ -17,7 +18,8 @@ for i = FIXED + 3, #ARGV, 3 do drops = drops or ARGV[i] == 'drop' end
 
 local ch = channel_of(fields, drops and server_ms() or 0)
 fields.x, fields.y = tostring(ch.now + META_MS), tostring(ch.now + META_MS)
-if fields.e == A.epoch and (fields.ce ~= A.epoch or after(A.hi, fields.c)) then
+-- (A further lane without a cursor began at this claim's end.)
+if fields.e == A.epoch and (A.all == '1' or (apart and not fields.c)) and (fields.ce ~= A.epoch or after(A.hi, fields.c)) then
   put(ch, 'c', A.hi); put(ch, 'ce', A.epoch)
 end
 for i = FIXED + 1, #ARGV, 3 do
@@ -27,14 +29,14 @@ for i = FIXED + 1, #ARGV, 3 do
     member_drop(ch, conn, cmd)
   elseif text then
     local member = member_of(text)
-    if member.cmd == cmd and member.st == 'j' then
+    if member.cmd == cmd and (member.st == 'j' or A.all == '0') then
       member.st, member.at, member.epoch = 'l', A.hi, A.epoch
       member_put(ch, conn, member)
     end
   end
 end
 
-local rest = fields.ce ~= fields.e or after(top_id(ch), fields.c) or tonumber(fields.j or 0) > 0
+local rest = A.all == '0' or fields.ce ~= fields.e or after(top_id(ch), fields.c) or tonumber(fields.j or 0) > 0
 if not rest or A.more == '0' then
   release(ch)
   channel_save(ch)

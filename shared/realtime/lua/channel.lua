@@ -13,20 +13,22 @@ local function try_claim(ch, sure)
   return got
 end
 
--- What lane 1's holder has to do, and that further lanes have something to do, too: the publisher's messages wake
--- them, and sweep where those are lost.
-local function with_further_lanes(ch, got)
-  if single(ch) then return got end
-  local due = {}
-  for number = 2, tonumber(ch.f.l) do
+-- What lane 1's holder has to do and, if something is left to others, how many lanes there are and how many members
+-- it concerns: those of further lanes (the publisher's messages wake them, and sweep where those are lost), and those
+-- of a lane 1 that somebody else holds.
+local function with_what_is_left(ch, got)
+  local due, left = {}, tonumber(ch.f.t or 0)
+  if type(got) ~= 'table' and ch.f.o ~= '' then left = left + members(ch) end
+  if single(ch) and left == 0 then return got end
+  for number = 2, tonumber(ch.f.l or 1) do
     due[#due + 1] = ch.now + LEASE_MS; due[#due + 1] = number .. ' ' .. A.channel
   end
   in_parts(due, function(...) redis.call('ZADD', K.lanes, 'LT', ...) end)
-  return { 'lanes', ch.f.l, got }
+  return { 'left', ch.f.l or 1, left, got }
 end
 
 local function claim_published(ch)
-  return with_further_lanes(ch, try_claim(ch))
+  return with_what_is_left(ch, try_claim(ch))
 end
 
 -- Returns the claim (or false), the offset and the epoch.

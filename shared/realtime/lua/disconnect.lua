@@ -8,7 +8,7 @@
 -- Before the last its record says gone and its lease ends, so that nothing more is sent to it and a crash is finished
 -- by the lease's reaper; with subscriptions '*' that is all.  back_ms: how long others hear nothing of it.  now_ms is
 -- the caller's clock, which saves a TIME: it decides when TTLs are renewed, sweep looks and a withheld leave is due.
-local CHANNEL = { 'e', 's', 'n', 'l', 'kx', 'lx' }
+local CHANNEL = { 'e', 's', 'n', 'l', 't', 'kx', 'lx' }
 local LANE = { 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
 local BOTH = { 'e', 's', 'n', 'l', 'kx', 'lx', 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
 local now, told, looks = tonumber(A.now_ms), { 'ok' }, {}

@@ -21,11 +21,7 @@ local function other_lane(ch, last)
   local newest = tostring(ch.f.l or 1)
   if last and tonumber(last[3]) <= tonumber(newest) then return last[3] ~= lane_number() and last[3] or nil end
   if newest ~= lane_number() then return newest end
-  local members = 0
-  for field in pairs(ch.f) do
-    if string.sub(field, 1, 2) == 'm:' then members = members + 1 end
-  end
-  if members < tonumber(A.lane_size) then return nil end
+  if members(ch) < tonumber(A.lane_size) then return nil end
   put(ch, 'l', tonumber(newest) + 1)
   channel_save(ch)
   return ch.f.l

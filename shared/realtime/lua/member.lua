@@ -36,8 +36,22 @@ local function first_end(ch)
   return first
 end
 
+-- Lane 1's members are counted where they stand.
+local function count_further(ch, by)
+  if lane_number() ~= '1' then count(ch, 't', by) end
+end
+
+local function members(ch)
+  local found = 0
+  for field in pairs(ch.f) do
+    if string.sub(field, 1, 2) == 'm:' then found = found + 1 end
+  end
+  return found
+end
+
 local function member_put(ch, conn, member)
   local before = member_of(ch.f['m:' .. conn] or '')
+  if not ch.f['m:' .. conn] then count_further(ch, 1) end
   if before.st == 'j' then count(ch, 'j', -1) end
   if before.jl == '1' then count(ch, 'q', -1) end
   if member.jl == '1' then count(ch, 'q', 1) end
@@ -58,6 +72,7 @@ local function member_drop(ch, conn, upto_cmd)
   if upto_cmd and tonumber(member.cmd) > tonumber(upto_cmd) then return false end
   ch.f['m:' .. conn], ch.dirty['m:' .. conn] = nil, nil
   ch.drop[#ch.drop + 1] = 'm:' .. conn
+  count_further(ch, -1)
   if member.st == 'j' then count(ch, 'j', -1) end
   if tonumber(A.back_ms or 0) > 0 and heard(ch) then
     await(ch, conn, member)

@@ -11,7 +11,7 @@ if A.idempotency_ms ~= '0' then
     -- An attempt of the same call, whose answer was lost, took the lane: nobody else will serve it.
     local claimed = ch.f.o == A.owner and claim(ch)
     channel_save(ch)
-    return { tonumber(offset), epoch, with_further_lanes(ch, claimed) }
+    return { tonumber(offset), epoch, with_what_is_left(ch, claimed) }
   end
 end
 -- Versions are decimals of up to 19 digits, which no Lua number holds exactly; '' is none.
