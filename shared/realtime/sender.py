@@ -69,7 +69,11 @@ class _Work:
     @property
     def says_farewell(self) -> bool:
         """Whatever becomes of this frame, the deletion follows."""
-        return not self.closes and self.post.frames[-1] is _CLOSE
+        return self.is_closing and not self.closes
+
+    @property
+    def is_closing(self) -> bool:
+        return self.post.frames[-1] is _CLOSE
 
 
 # The request never left, so trying again cannot repeat it.
@@ -86,7 +90,8 @@ _IDLE_TRUSTED_S: Final = 30
 _CA_FILE: Final = ssl.get_default_verify_paths().cafile
 # In place of a frame: delete the connection.
 _CLOSE: Final = b""
-_CLOSING_S: Final = 1.0
+# Each call of a closing is short, so that a farewell that hangs leaves time for the deletion.
+_CLOSING_S, _CLOSING_CALL_MS = 2.0, 500
 
 
 class Sender:
@@ -126,21 +131,22 @@ class Sender:
         return report
 
     def close(self, connections: Sequence[str], farewell: bytes = b"") -> Report:
-        """Sends the farewell if it can, then has API Gateway close the sockets; again where that fails, for a second.
+        """Sends the farewell if it can, then has API Gateway close the sockets; for two seconds again where that fails.
 
         `outcomes` tell of the closing, `accepted` of the farewells.
         """
         frames = (farewell, _CLOSE) if farewell else (_CLOSE,)
         return self.post([Post(connection, frames) for connection in connections], time.monotonic() + _CLOSING_S)
 
-    def _prepare(self, curl: Any, connection: str, body: bytes, body_hash: str) -> None:
+    def _prepare(self, curl: Any, work: _Work, body_hash: str) -> None:
+        connection, body = work.post.connection, work.frame
         method = "DELETE" if body is _CLOSE else "POST"
         url = f"{self._endpoint}/@connections/{quote(connection, safe='')}"
         headers = self._signer.headers(method, url, {"content-type": "application/json"}, body_hash, time.time())
         curl.reset()
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()] + ["Expect:"])
-        curl.setopt(pycurl.TIMEOUT_MS, self._timeout_ms)
+        curl.setopt(pycurl.TIMEOUT_MS, min(self._timeout_ms, _CLOSING_CALL_MS) if work.is_closing else self._timeout_ms)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.WRITEFUNCTION, len)
         curl.setopt(pycurl.MAXAGE_CONN, _IDLE_TRUSTED_S)
@@ -218,7 +224,7 @@ class _Round:
         if body not in self._hashes:
             self._hashes[body] = sha256_hex(body)
         curl = self._sender._free[-1]
-        self._sender._prepare(curl, work.post.connection, body, self._hashes[body])
+        self._sender._prepare(curl, work, self._hashes[body])
         self._sender._free.pop()
         self._active[curl] = work
         self._sender._multi.add_handle(curl)

@@ -71,6 +71,15 @@ def test_a_socket_is_closed_whatever_becomes_of_the_farewell(sent: RecordingConn
     assert report.accepted == (answer == 200) == len(sent.frames("c"))
 
 
+def test_a_farewell_that_hangs_leaves_time_for_the_deletion(sent: RecordingConnections) -> None:
+    ended = threading.Event()
+    sent.answers["c"] = lambda body: 200 + 0 * ended.wait(10)
+    sent.refused_closings = 2
+    Sender(sent.url, SIGNER, concurrency=8, timeout_ms=5_000).close(["c"], b'{"bye":1}')
+    assert sent.closed == ["c"]
+    ended.set()
+
+
 def test_accepted_frames_are_counted_and_nothing_else(sent: RecordingConnections) -> None:
     sent.answers |= {"gone": 410, "doubtful": 500, "half": lambda body: 200 if "1" in body else 410}
     sender = Sender(sent.url, SIGNER, concurrency=8, timeout_ms=500)
