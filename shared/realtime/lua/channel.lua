@@ -13,6 +13,14 @@ local function try_claim(ch, sure)
   return got
 end
 
+local function members(ch)
+  local found = 0
+  for field in pairs(ch.f) do
+    if string.sub(field, 1, 2) == 'm:' then found = found + 1 end
+  end
+  return found
+end
+
 -- What lane 1's holder has to do and, if something is left to others, how many lanes there are and how many members
 -- it concerns: those of further lanes (the publisher's messages wake them, and sweep where those are lost), and those
 -- of a lane 1 that somebody else holds.

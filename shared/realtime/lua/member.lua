@@ -41,14 +41,6 @@ local function count_further(ch, by)
   if lane_number() ~= '1' then count(ch, 't', by) end
 end
 
-local function members(ch)
-  local found = 0
-  for field in pairs(ch.f) do
-    if string.sub(field, 1, 2) == 'm:' then found = found + 1 end
-  end
-  return found
-end
-
 local function member_put(ch, conn, member)
   local before = member_of(ch.f['m:' .. conn] or '')
   if not ch.f['m:' .. conn] then count_further(ch, 1) end
