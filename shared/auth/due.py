@@ -76,8 +76,11 @@ class DueIndex:
     def end_sweep(self) -> None:
         self._redis.call("DEL", _sweep_key(), idempotent=True)
 
-    def due(self, limit: int = 1000) -> Iterator[Due]:
-        """Entries whose deadline has passed, of all shards."""
+    def due(self, limit: int = 1000) -> list[Due]:
+        """Entries whose deadline has passed, of all shards, the longest overdue first: no tenant always is the last."""
+        return sorted(self._overdue(limit), key=lambda entry: entry.deadline_ms)
+
+    def _overdue(self, limit: int) -> Iterator[Due]:
         now_ms = int(self._now() * 1000)
         asked: list[list[Argument]] = [
             ["ZRANGE", _key(i), "-inf", now_ms, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"] for i in range(SHARDS)
@@ -100,9 +103,12 @@ class DueIndex:
         self._redis.pipeline([["ZREM", _key(_shard(entry.name)), entry.member] for entry in entries], idempotent=True)
 
     def settle(self, entry: Due, mark: int, next_ms: int | None) -> None:
-        """After a visit: the next deadline; an entry found empty is looked at once more before it goes."""
+        """After a visit: the next deadline; an entry found empty is looked at once more before it goes.
+
+        What a visit left undone is due again now and not before, so that others have their turn first.
+        """
         if next_ms is not None:
-            following = str(_even(next_ms))
+            following = str(_even(max(next_ms, self._now() * 1000)))
         else:
             following = "" if entry.found_empty_before else str(_even(self._now() * 1000 + _EMPTY_MS) + 1)
         self._redis.run(

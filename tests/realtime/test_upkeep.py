@@ -1,16 +1,19 @@
 """What sweep does: ghosts go, idle sockets stay, lanes go on, unproven sockets are closed."""
 
+import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 import redis
 
-from shared.auth.due import SOCKET, Due, DueIndex
+from shared.auth.due import SHARDS, SOCKET, Due, DueIndex, _shard
 from shared.realtime import upkeep
 from shared.realtime.delivery import user_key
 from shared.realtime.sender import Outcome, Post, Report
+from shared.tenant.scope import SCOPE_SEAL, TenantScope
 from tests.realtime.conftest import World
 from tests.support.simulation import Clock
 
@@ -173,6 +176,27 @@ def test_a_deadline_noted_during_a_visit_is_not_lost(world: World) -> None:
     world.realtime.redis.pipeline(due.note(world.scope, "things", 1_000))
     due.settle(entry, mark, None)
     assert [found.deadline_ms for found in entries(world, "things")] == [1_000]
+
+
+def tenant_of_shard(shard: int) -> TenantScope:
+    labels = (f"t{secrets.token_hex(6)}" for _ in count())
+    return next(TenantScope(label, SCOPE_SEAL) for label in labels if _shard(label) == shard)
+
+
+def test_a_tenant_whose_work_never_ends_waits_until_others_had_their_turn(world: World) -> None:
+    busy, waiting = tenant_of_shard(0), tenant_of_shard(SHARDS - 1)
+    now = int(time.time())
+    due = DueIndex(world.realtime.redis, lambda: now)
+    world.realtime.redis.pipeline([*due.note(busy, "things", 2_000), *due.note(waiting, "things", (now - 60) * 1000)])
+
+    def in_turn(later_s: int) -> list[Due]:
+        found = DueIndex(world.realtime.redis, lambda: now + later_s).due()
+        return [entry for entry in found if entry.name in (busy.label, waiting.label)]
+
+    first, _ = in_turn(0)
+    assert first.scope == busy
+    due.settle(first, due.visit(first), 2_000)
+    assert [entry.scope for entry in in_turn(60)] == [waiting, busy]
 
 
 def test_pending_sockets_are_due_by_their_connection(world: World) -> None:
