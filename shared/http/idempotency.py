@@ -15,6 +15,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from shared.auth.identity import Identity
+from shared.auth.revocations import Revocations
 from shared.errors import IdempotencyInFlight, IdempotencyMismatch, Invalid, TrafficCopError
 from shared.state.client import Argument, Redis
 from shared.state.keys import Key
@@ -47,8 +48,8 @@ class Idempotency:
     ) -> Response:
         """The answer of `work(seed)`, or of the earlier request with this key; seeds are 128 random bits in hex.
 
-        Raises IdempotencyMismatch if that had another payload, IdempotencyInFlight while it runs. Without a key
-        the work is simply done.
+        Raises IdempotencyMismatch if that had another payload, IdempotencyInFlight while it runs, InvalidToken where
+        an earlier answer waits for a revoked token. Without a key the work is simply done.
         """
         seed = secrets.token_hex(SEED_BYTES)
         if key is None:
@@ -58,6 +59,8 @@ class Idempotency:
         record = identity.scope.key("idem", identity.user, route, key)
         status, *rest = self._begin(record, payload, seed)
         if status == "answer":
+            # The work, which would refuse a void token, is not done.
+            Revocations(self._redis, identity.scope, self._now).refuse(identity)
             return _restored(rest[0])
         if status != "run":
             raise _refused(status)

@@ -9,7 +9,8 @@ import redis
 from fastapi import Response
 
 from shared.auth.identity import Identity
-from shared.errors import Conflict, IdempotencyInFlight, IdempotencyMismatch, Invalid
+from shared.auth.revocations import Revocations
+from shared.errors import Conflict, IdempotencyInFlight, IdempotencyMismatch, Invalid, InvalidToken
 from shared.http.idempotency import KEEP_MS, LOCK_MS, Idempotency
 from shared.state.client import Redis
 from shared.state.errors import OutcomeUnknown
@@ -58,6 +59,13 @@ def test_the_first_answer_comes_again(once: Callable[..., Response]) -> None:
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert len(work.seeds) == 1
+
+
+def test_a_revoked_token_is_not_answered_again(once: Callable[..., Response], store: Redis, caller: Identity) -> None:
+    once(Work())
+    Revocations(store, caller.scope).block(caller.user)
+    with pytest.raises(InvalidToken):
+        once(Work())
 
 
 def test_another_payload_under_the_key_is_refused(once: Callable[..., Response]) -> None:
