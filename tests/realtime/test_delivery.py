@@ -263,6 +263,7 @@ def test_history_pages_forwards_and_backwards(world: World) -> None:
     assert offsets(2, 2) == [3, 4]
     assert offsets(None, 2, reverse=True) == [5, 4]
     assert offsets(4, 2, reverse=True) == [3, 2]
+    assert offsets(0, -1, reverse=True) == []
     assert offsets(None, 0) == []
 
 

@@ -16,6 +16,8 @@ if ch.dirty.e then channel_save(ch) end
 if A.since_epoch ~= '' and A.since_epoch ~= fields.e then return { 'unrecoverable' } end
 local out, limit = { 'ok', ch.s, fields.e }, tonumber(A.limit)
 if limit == 0 or ch.s == 0 or now >= tonumber(fields.lx or 0) then return out end
+-- Redis would refuse to look there.
+if A.reverse == '1' and A.since_offset == '0' then return out end
 local from, raw = '-', nil
 if A.reverse == '1' then
   local top = A.since_offset ~= '' and '(' .. A.since_offset .. '-0' or '+'
