@@ -8,8 +8,9 @@ import argparse
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -163,6 +164,15 @@ def table(results: Sequence[Measured], sockets: int) -> str:
 
 def run(sockets: int, rounds: int) -> str:
     """The table; raises if a socket did not get everything."""
+    sent = len(WAYS) * (min(CONCURRENCY, sockets) + sockets * rounds)
+    with running_gateway(sockets, sent) as (endpoint, connections):
+        results = [measure(way, make(endpoint), connections, rounds) for way, make in WAYS.items()]
+    return table(results, sockets)
+
+
+@contextmanager
+def running_gateway(sockets: int, sent: int = 0) -> Iterator[tuple[str, Sequence[str]]]:
+    """The endpoint and the open connections; raises at the end if `sent` frames were not heard."""
     context = multiprocessing.get_context("spawn")
     gateway, gateway_end = context.Pipe()
     holder, holder_end = context.Pipe()
@@ -172,17 +182,14 @@ def run(sockets: int, rounds: int) -> str:
     holding = context.Process(target=hold_sockets, args=(url, sockets, holder_end), daemon=True)
     holding.start()
     holder.recv()
-    connections = _asked(gateway)
-    results = [measure(way, make(endpoint), connections, rounds) for way, make in WAYS.items()]
-    sent = len(WAYS) * (min(CONCURRENCY, sockets) + sockets * rounds)
+    yield endpoint, _asked(gateway)
     until = time.monotonic() + 10
-    while (heard := _asked(holder)) != sent:
+    while sent and (heard := _asked(holder)) != sent:
         if time.monotonic() > until:
             raise RuntimeError(f"{sent} sent, {heard} heard")
     for end, process in ((holder, holding), (gateway, serving)):
         end.send(None)
         process.join(10)
-    return table(results, sockets)
 
 
 def _asked(end: Connection) -> Any:
