@@ -115,4 +115,5 @@ class Files:
 
 
 def _passes(file: File, wanted: Wanted) -> bool:
-    return file.status is not Status.DELETED and wanted.status in ("", file.status)
+    fits = wanted.status in ("", file.status) and wanted.owner in ("", file.owner)
+    return fits and file.status is not Status.DELETED

@@ -263,6 +263,9 @@ def test_a_sessions_readers_read_its_files(site: Site) -> None:
     assert site.get(f"/files/{file_id}", "bob").status_code == 200
     assert site.get(f"/files/{file_id}/parsed", "bob").status_code == 200
     assert [f["id"] for f in site.get("/files?session_id=s1", "bob").json()["items"]] == [file_id]
+    for owner, expected in (("ann", [file_id]), ("bob", [])):
+        listed = site.get(f"/files?session_id=s1&owner={owner}", "bob").json()["items"]
+        assert [f["id"] for f in listed] == expected
     assert code(site.client.delete(f"/files/{file_id}", headers=site.as_("bob"))) == (403, "permission-denied")
     assert code(site.get(f"/files/{file_id}", "eve")) == (404, "not-found")
     assert code(site.get("/files?session_id=s1", "eve")) == (404, "not-found")
