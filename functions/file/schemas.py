@@ -31,7 +31,7 @@ def _media_type(text: str) -> str:
     """Browsers send nothing for files of a kind that they do not know."""
     if text and not _MEDIA_TYPE.fullmatch(text):
         raise ValueError("not a media type")
-    return text or _DEFAULT_TYPE
+    return text.rstrip() or _DEFAULT_TYPE
 
 
 def _sha256(text: str) -> str:

@@ -42,12 +42,12 @@ class Intake:
         if file.status is not Status.UPLOADED:
             return file
         try:
-            etag = self._bucket.copy(upload_key(scope, file.id), clean_key(scope, file.id), file.etag)
+            copied = self._bucket.copy(upload_key(scope, file.id), clean_key(scope, file.id), file.etag)
         except ObjectChanged:
             return self._store.step(scope, file.id, lambda f: life.vanished(f, self._store.now_ms())).file
         now_ms = self._store.now_ms()
-        after = self._store.step(scope, file.id, lambda held: life.promoted(held, etag, now_ms)).file
+        after = self._store.step(scope, file.id, lambda held: life.promoted(held, copied, now_ms)).file
         if after is None or not after.is_live:
-            # Deleted while it was copied.
+            # Deleted while it was copied, or not what was declared.
             self._bucket.delete(clean_key(scope, file.id))
         return after

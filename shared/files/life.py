@@ -6,7 +6,7 @@ mean.
 
 from typing import Any, Final
 
-from shared.files.model import File, Parse, ParseStatus, Status, StoredObject, changed
+from shared.files.model import Copied, File, Parse, ParseStatus, Status, StoredObject, changed
 
 _MINUTE_MS: Final = 60_000
 # Somebody must look again when a step takes longer than its function may run.
@@ -32,7 +32,7 @@ def appeared(file: File, stored: StoredObject, now_ms: int) -> File | None:
         return None
     reason = _objection(file, stored)
     if reason:
-        return changed(file, now_ms, status=Status.REJECTED, reason=reason, due_ms=now_ms + _TOMBSTONE_MS)
+        return _rejected(file, reason, now_ms)
     due_ms = now_ms + STEP_MS
     return changed(file, now_ms, status=Status.UPLOADED, etag=stored.etag, upload_id="", due_ms=due_ms)
 
@@ -40,25 +40,37 @@ def appeared(file: File, stored: StoredObject, now_ms: int) -> File | None:
 def _objection(file: File, stored: StoredObject) -> str:
     if stored.size != file.size:
         return f"{file.size} bytes were declared and {stored.size} uploaded"
-    if file.sha256 and stored.sha256 and file.sha256 != stored.sha256:
-        return "the content does not have the declared SHA-256"
+    if stored.content_type != file.content_type:
+        return f"{file.content_type} was declared and {stored.content_type or 'nothing'} uploaded"
+    if stored.sha256:
+        return _objection_to_digest(file, stored.sha256)
     return ""
 
 
-def promoted(file: File, clean_etag: str, now_ms: int) -> File | None:
-    """The upload was copied to where readers get it."""
+def _objection_to_digest(file: File, sha256: str) -> str:
+    return "the content does not have the declared SHA-256" if file.sha256 not in ("", sha256) else ""
+
+
+def _rejected(file: File, reason: str, now_ms: int) -> File:
+    return changed(file, now_ms, status=Status.REJECTED, reason=reason, due_ms=now_ms + _TOMBSTONE_MS)
+
+
+def promoted(file: File, copied: Copied, now_ms: int) -> File | None:
+    """The upload was copied to where readers get it; only now S3 knows the digest of what came in parts."""
     if file.status is not Status.UPLOADED:
         return None
+    reason = _objection_to_digest(file, copied.sha256)
+    if reason:
+        return _rejected(file, reason, now_ms)
     due_ms = now_ms + STEP_MS
-    return changed(file, now_ms, status=Status.AVAILABLE, clean_etag=clean_etag, due_ms=due_ms)
+    return changed(file, now_ms, status=Status.AVAILABLE, clean_etag=copied.etag, due_ms=due_ms)
 
 
 def vanished(file: File, now_ms: int) -> File | None:
     """The upload is gone before it was copied."""
     if file.status is not Status.UPLOADED:
         return None
-    reason = "the uploaded content is gone"
-    return changed(file, now_ms, status=Status.REJECTED, reason=reason, due_ms=now_ms + _TOMBSTONE_MS)
+    return _rejected(file, "the uploaded content is gone", now_ms)
 
 
 def expired(file: File, now_ms: int) -> File | None:

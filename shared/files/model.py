@@ -45,6 +45,14 @@ class StoredObject:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A copy; `sha256` in hex is of the whole content, however it was uploaded."""
+
+    etag: str
+    sha256: str
+
+
 class Parse(msgspec.Struct, frozen=True, omit_defaults=True):
     """The parsing of a file; `attempts` counts starts, `summary` is what lists show of the result.
 

@@ -11,7 +11,7 @@ from shared.aws.credentials import Credentials
 from shared.aws.http import HttpClient, Reply
 from shared.aws.sigv4 import Signer, sha256_hex
 from shared.errors import Internal, Unavailable
-from shared.files.model import StoredObject
+from shared.files.model import Copied, StoredObject
 from shared.settings import Settings
 
 _EMPTY = sha256_hex(b"")
@@ -62,14 +62,19 @@ class Bucket:
             _whole_checksum(headers),
         )
 
-    def copy(self, source: str, target: str, if_match: str) -> str:
-        """Copies within the bucket, returns the copy's ETag; ObjectChanged unless `source` has `if_match`."""
-        path = quote(f"{self._name}/{source}", safe="/~")
-        reply = self.send("PUT", target, {"x-amz-copy-source": path, "x-amz-copy-source-if-match": f'"{if_match}"'})
+    def copy(self, source: str, target: str, if_match: str) -> Copied:
+        """Copies within the bucket; ObjectChanged unless `source` has the ETag `if_match`."""
+        asked = {
+            "x-amz-copy-source": quote(f"{self._name}/{source}", safe="/~"),
+            "x-amz-copy-source-if-match": f'"{if_match}"',
+            "x-amz-checksum-algorithm": "SHA256",
+        }
+        reply = self.send("PUT", target, asked)
         if reply.status in (404, 412):
             raise ObjectChanged(source)
         # S3 answers 200 before it copies; a failure then stands in the body.
-        return answer_of(accepted(reply), "CopyObjectResult")["ETag"].strip('"')
+        answer = answer_of(accepted(reply), "CopyObjectResult")
+        return Copied(answer["ETag"].strip('"'), base64.b64decode(answer["ChecksumSHA256"]).hex())
 
     def download(self, key: str, if_match: str, target: BinaryIO) -> None:
         """Writes the bytes to `target`; ObjectChanged when the ETag is not `if_match` any more."""

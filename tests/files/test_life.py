@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.files import life
-from shared.files.model import File, Parse, ParseStatus, Status, StoredObject
+from shared.files.model import Copied, File, Parse, ParseStatus, Status, StoredObject
 
 NOW = 1_800_000_000_000
 PENDING = File("f" * 32, "a.csv", "text/csv", 10, "ann", NOW, NOW, NOW + 60_000, sha256="ab" * 32)
@@ -29,7 +29,9 @@ def test_an_upload_that_was_promised_is_noted() -> None:
     ("stored", "reason"),
     [
         (StoredObject("etag", 11, "text/csv", ""), "10 bytes were declared and 11 uploaded"),
-        (StoredObject("etag", 10, "", "cd" * 32), "the content does not have the declared SHA-256"),
+        (StoredObject("etag", 10, "text/html", ""), "text/csv was declared and text/html uploaded"),
+        (StoredObject("etag", 10, "", ""), "text/csv was declared and nothing uploaded"),
+        (StoredObject("etag", 10, "text/csv", "cd" * 32), "the content does not have the declared SHA-256"),
     ],
 )
 def test_an_upload_that_was_not_promised_is_rejected(stored: StoredObject, reason: str) -> None:
@@ -46,8 +48,22 @@ def test_an_upload_is_noted_once(status: Status) -> None:
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.UPLOADED])
 def test_only_what_was_uploaded_is_promoted_or_vanishes(status: Status) -> None:
-    assert life.promoted(in_status(status), "copy", NOW) is None
+    assert life.promoted(in_status(status), Copied("copy", "ab" * 32), NOW) is None
     assert life.vanished(in_status(status), NOW) is None
+
+
+def test_a_copy_with_the_declared_digest_or_with_none_declared_is_available() -> None:
+    for declared in ("ab" * 32, ""):
+        uploaded = replace(in_status(Status.UPLOADED), sha256=declared)
+        after = life.promoted(uploaded, Copied("copy", "ab" * 32), NOW)
+        assert after is not None
+        assert (after.status, after.clean_etag) == ("available", "copy")
+
+
+def test_a_copy_with_another_digest_is_rejected() -> None:
+    after = life.promoted(in_status(Status.UPLOADED), Copied("copy", "cd" * 32), NOW)
+    assert after is not None
+    assert (after.status, after.reason) == ("rejected", "the content does not have the declared SHA-256")
 
 
 def test_an_upload_expires_at_its_deadline_and_not_before() -> None:

@@ -1,5 +1,6 @@
 """The few calls that we make ourselves to S3."""
 
+import hashlib
 import io
 
 import pytest
@@ -37,9 +38,10 @@ def test_a_copy_is_made_of_what_was_looked_at(bucket: Bucket) -> None:
     bucket.write("quarantine/t/1", b"content", "text/csv")
     stored = bucket.head("quarantine/t/1")
     assert stored is not None
-    etag = bucket.copy("quarantine/t/1", "files/t/1", stored.etag)
+    copied = bucket.copy("quarantine/t/1", "files/t/1", stored.etag)
     target = io.BytesIO()
-    bucket.download("files/t/1", etag, target)
+    bucket.download("files/t/1", copied.etag, target)
+    assert copied.sha256 == hashlib.sha256(b"content").hexdigest()
     assert target.getvalue() == b"content"
 
 
@@ -80,6 +82,8 @@ def test_parts_are_listed_and_joined(desk: Desk, bucket: Bucket) -> None:
     stored = bucket.head("quarantine/t/big")
     assert stored is not None
     assert (stored.size, stored.etag.endswith("-2"), stored.sha256) == (5 * _MIB + 1, True, "")
+    whole = hashlib.sha256(b"a" * 5 * _MIB + b"b").hexdigest()
+    assert bucket.copy("quarantine/t/big", "files/t/big", stored.etag).sha256 == whole
     assert not multipart.complete(bucket, "quarantine/t/big", upload_id, sent)
     assert multipart.parts(bucket, "quarantine/t/big", upload_id) is None
 

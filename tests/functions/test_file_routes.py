@@ -362,6 +362,12 @@ def test_a_revoked_token_reads_nothing(site: Site) -> None:
     assert code(site.client.delete(f"/files/{file_id}", headers=site.as_("ann"))) == (401, "invalid-token")
 
 
+def test_a_type_is_taken_as_it_will_be_sent(site: Site) -> None:
+    file_id = site.stored(content_type="text/csv; charset=utf-8 ")
+    file = site.get(f"/files/{file_id}").json()
+    assert (file["content_type"], file["status"]) == ("text/csv; charset=utf-8", "available")
+
+
 def test_a_full_tenant_takes_no_more(site: Site) -> None:
     site.create()
     object.__setattr__(site.desk.filing.realtime.settings, "max_files_per_tenant", 1)
@@ -376,8 +382,8 @@ def test_getting_a_file_costs_three_commands_and_one_round_trip(site: Site, upst
     assert (cost.round_trips, cost.commands) == (1, 3)
 
 
-def upload_parts(site: Site, content: bytes, size: int) -> tuple[str, list[dict[str, Any]]]:
-    body = site.create(size=len(content), multipart=True)
+def upload_parts(site: Site, content: bytes, size: int, **members: Any) -> tuple[str, list[dict[str, Any]]]:
+    body = site.create(size=len(content), multipart=True, **members)
     file_id = body["file"]["id"]
     assert (body["upload"]["method"], body["upload"]["key"]) == ("MULTIPART", file_id)
     done = []
@@ -400,6 +406,19 @@ def test_a_file_is_uploaded_in_parts_as_uppy_does_it(site: Site) -> None:
     site.event(f"quarantine/{site.tenant}/{file_id}")
     assert site.get(f"/files/{file_id}/parsed").json()["row_count"] == 6_000
     assert code(site.get(f"/files/{file_id}/parts")) == (409, "conflict")
+
+
+@pytest.mark.parametrize(("content", "status"), [(CSV, "available"), (CSV[::-1], "rejected")])
+def test_parts_must_have_the_declared_digest(site: Site, content: bytes, status: str) -> None:
+    file_id, done = upload_parts(site, content, 1000, sha256=hashlib.sha256(CSV).hexdigest())
+    told = site.client.post(f"/files/{file_id}/complete", json={"parts": done}, headers=site.as_("ann")).json()
+    assert told["status"] == status
+    site.event(f"quarantine/{site.tenant}/{file_id}")
+    kept = site.desk.filing.bucket.head(f"files/{site.tenant}/{file_id}")
+    assert (kept is not None) == (status == "available")
+    if status == "rejected":
+        assert told["reason"] == "the content does not have the declared SHA-256"
+        assert code(site.get(f"/files/{file_id}/content")) == (409, "conflict")
 
 
 def test_parts_must_make_up_what_was_declared(site: Site) -> None:
