@@ -39,23 +39,33 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
     token = commands.add_parser("token", help="print an access token of a user of the running stack")
     token.add_argument("email", metavar="EMAIL", help=f"for example {DEMO_USERS[0].email}")
-    token.add_argument("--password", default=PASSWORD)
-    token.add_argument("--port-base", type=_port_base, metavar="N", help="of which stack, when several run")
+    token.add_argument("--password", default=PASSWORD, help="of the demo users unless given")
+    token.add_argument(
+        "--port-base", type=_port_base, metavar="N", help="of which stack (default 4000, else the newest)"
+    )
     token.set_defaults(run=_token)
     return parser
 
 
 def _port_base(text: str) -> int:
-    base = int(text)
+    base = _number(text)
     if base != 0 and not 1024 <= base <= _HIGHEST_BASE:
         raise argparse.ArgumentTypeError(f"0, or 1024 to {_HIGHEST_BASE}")
     return base
 
 
 def _workers(text: str) -> int:
-    if int(text) < 1:
+    workers = _number(text)
+    if workers < 1:
         raise argparse.ArgumentTypeError("at least 1")
-    return int(text)
+    return workers
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _up(asked: argparse.Namespace) -> None:

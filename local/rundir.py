@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from local.ports import DEFAULT_BASE
 from local.refused import Refused
 
 _ADDRESSES = "stack.json"
@@ -65,8 +66,12 @@ class RunDirectory:
 
 
 def find(port_base: int | None = None) -> dict[str, Any]:
-    """The newest running stack's description, or that of the one at `port_base`; `NotRunning`."""
-    running = sorted(_running(), key=lambda found: found[0])
+    """The description of the stack at `port_base`; without one, of that at the default ports, else the newest's.
+
+    Raises `NotRunning`.
+    """
+    # Tests run stacks of their own meanwhile; README's addresses are those of the default ports.
+    running = sorted(_running(), key=lambda found: (found[1]["port_base"] == DEFAULT_BASE, found[0]))
     for _, description in reversed(running):
         if port_base in (None, description["port_base"]):
             return dict(description)
