@@ -1,10 +1,11 @@
 -- USES realtime/log
--- A channel's hash, its lanes' hashes and its log.  Fields of the channel: v schema version, e epoch, s top offset, n ephemeral entries
--- since, lx history's end, kx the log key's end, x the hash's end, l how many lanes, t members of further lanes, pv and pe the last
--- version published and its epoch.  Of a lane: j members joining, q
--- members and awaited ones that want join and leave, w when `lanes` will look again, b until when a wake is on its way, c cursor, ce its
--- epoch, o owner, d deadline, u last unclean takeover, y the hash's end, m:<connection> members, h:<connection> awaited
--- (awaited.lua).  Lane 1 lives in the channel's hash, so that one read serves both.  Times are unix ms by the server's clock.
+-- A channel's hash, its lanes' hashes and its log.  Lane 1 lives in the channel's hash, so that one read serves both.
+-- Times are unix ms by the server's clock.
+-- Of the channel: v schema version, e epoch, s top offset, n ephemeral entries since, lx history's end, kx the log key's
+-- end, x the hash's end, l how many lanes, t members of further lanes, pv and pe the last version published and its epoch.
+-- Of a lane: j members joining, q members and awaited ones that want join and leave, w when `lanes` will look again,
+-- b until when a wake is on its way, c cursor, ce its epoch, o owner, d deadline, u last unclean takeover, y the hash's
+-- end, m:<connection> members, h:<connection> awaited (awaited.lua).
 local IDLE_MS, META_MS = 18000000, 2592000000
 local META = { v = true, e = true, s = true, n = true, lx = true, kx = true, x = true, l = true, t = true }
 
