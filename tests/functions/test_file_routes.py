@@ -382,64 +382,6 @@ def test_getting_a_file_costs_three_commands_and_one_round_trip(site: Site, upst
     assert (cost.round_trips, cost.commands) == (1, 3)
 
 
-def upload_parts(site: Site, content: bytes, size: int, **members: Any) -> tuple[str, list[dict[str, Any]]]:
-    body = site.create(size=len(content), multipart=True, **members)
-    file_id = body["file"]["id"]
-    assert (body["upload"]["method"], body["upload"]["key"]) == ("MULTIPART", file_id)
-    done = []
-    for number, start in enumerate(range(0, len(content), size), 1):
-        signed = site.get(f"/files/{file_id}/parts/{number}").json()
-        answer = site.send(signed, content[start : start + size])
-        done.append({"PartNumber": number, "ETag": answer.headers["etag"]})
-    return file_id, done
-
-
-def test_a_file_is_uploaded_in_parts_as_uppy_does_it(site: Site) -> None:
-    content = b"a,b\n" + (b"1," + b"x" * 1_000 + b"\n") * 6_000
-    file_id, done = upload_parts(site, content, 5 << 20)
-    listed = site.get(f"/files/{file_id}/parts").json()
-    assert [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in listed] == done
-    path = f"/files/{file_id}/complete"
-    first = site.client.post(path, json={"parts": done}, headers=site.as_("ann")).json()
-    assert (first["status"], first["version"]) == ("available", 3)
-    assert site.client.post(path, json={"parts": done}, headers=site.as_("ann")).json() == first
-    site.event(f"quarantine/{site.tenant}/{file_id}")
-    assert site.get(f"/files/{file_id}/parsed").json()["row_count"] == 6_000
-    assert code(site.get(f"/files/{file_id}/parts")) == (409, "conflict")
-
-
-@pytest.mark.parametrize(("content", "status"), [(CSV, "available"), (CSV[::-1], "rejected")])
-def test_parts_must_have_the_declared_digest(site: Site, content: bytes, status: str) -> None:
-    file_id, done = upload_parts(site, content, 1000, sha256=hashlib.sha256(CSV).hexdigest())
-    told = site.client.post(f"/files/{file_id}/complete", json={"parts": done}, headers=site.as_("ann")).json()
-    assert told["status"] == status
-    site.event(f"quarantine/{site.tenant}/{file_id}")
-    kept = site.desk.filing.bucket.head(f"files/{site.tenant}/{file_id}")
-    assert (kept is not None) == (status == "available")
-    if status == "rejected":
-        assert told["reason"] == "the content does not have the declared SHA-256"
-        assert code(site.get(f"/files/{file_id}/content")) == (409, "conflict")
-
-
-def test_parts_must_make_up_what_was_declared(site: Site) -> None:
-    file_id, done = upload_parts(site, CSV, 1000)
-    path = f"/files/{file_id}/complete"
-    assert code(site.client.post(path, json={"parts": []}, headers=site.as_("ann"))) == (422, "invalid")
-    assert site.client.post(path, json={"parts": done}, headers=site.as_("ann")).status_code == 200
-
-
-def test_large_files_are_uploaded_in_parts_unless_otherwise_wanted(site: Site) -> None:
-    assert site.create(size=200 << 20)["upload"]["method"] == "MULTIPART"
-    assert site.create(size=200 << 20, multipart=False)["upload"]["method"] == "PUT"
-
-
-def test_an_upload_in_parts_can_be_aborted(site: Site) -> None:
-    body = site.create(size=200 << 20)
-    file_id = body["file"]["id"]
-    assert site.client.delete(f"/files/{file_id}/parts", headers=site.as_("ann")).status_code == 204
-    assert code(site.get(f"/files/{file_id}")) == (404, "not-found")
-
-
 def test_events_tell_the_whole_story(site: Site) -> None:
     site.desk.readers.add(("ann", "s1"))
     file_id = site.stored(session_id="s1")
