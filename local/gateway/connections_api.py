@@ -26,13 +26,14 @@ _FAULT_TYPES = {
 
 
 class ConnectionsApi:
-    """Everything on the WebSocket port that is no handshake."""
+    """Everything on the WebSocket port that is no handshake; `accepted` counts the messages that went to a socket."""
 
     def __init__(self, settings: GatewaySettings, sockets: WebSocketApi, faults: Faults, account: TokenBucket) -> None:
         self._settings = settings
         self._sockets = sockets
         self._faults = faults
         self._account = account
+        self.accepted = 0
 
     def handle(self, request: Request) -> Response | Awaitable[Response]:
         """Answers at once unless a fault makes it wait."""
@@ -103,6 +104,7 @@ class ConnectionsApi:
             return _error(429, "Client side buffer is full")
         if not self._sockets.send(socket, request.body):
             return _error(410, "")
+        self.accepted += 1
         return Response(200)
 
 

@@ -31,7 +31,7 @@ class Gateway:
         account = TokenBucket(settings.account_throttle)
         self._http_api = HttpApi(settings, self._integration, account)
         self._sockets = WebSocketApi(settings, self._integration, self.faults, account)
-        connections = ConnectionsApi(settings, self._sockets, self.faults, account)
+        connections = self.connections = ConnectionsApi(settings, self._sockets, self.faults, account)
         self._http = HttpServer(self._http_api.handle, max_head=settings.max_head, max_body=settings.max_http_body)
         self._websocket = HttpServer(
             connections.handle,
