@@ -50,7 +50,10 @@ async def test_answers_metrics_and_the_gateway_agree(faulty: FaultyStack) -> Non
         for value in range(6):
             answers.update((await faulty.publish(channel, value))["delivery"])
         await arrived(everybody[2:], 6, 20)
-    accepted = lambda: faulty.threaded.stack.gateway.connections.accepted - accepted_before  # noqa: E731
+
+    def accepted() -> int:
+        return faulty.threaded.stack.gateway.connections.accepted - accepted_before
+
     async with asyncio.timeout(20):
         while posts(measured(faulty)) - posts(before) != accepted():
             await asyncio.sleep(0.1)
