@@ -2,9 +2,17 @@
 -- The log as a lane's holder reads it: in batches after the cursor, and back to where somebody wants to recover from.
 local BATCH, BATCH_BYTES, READ, PAGES = 100, 90000, 700, 8
 
+-- The same few ids are compared for each member.
+local parsed = {}
+
 local function parse_id(id)
-  local offset, n = string.match(id, '^(%d+)-(%d+)$')
-  return tonumber(offset), tonumber(n)
+  local known = parsed[id]
+  if not known then
+    local offset, n = string.match(id, '^(%d+)-(%d+)$')
+    known = { tonumber(offset), tonumber(n) }
+    parsed[id] = known
+  end
+  return known[1], known[2]
 end
 
 local function after(a, b)

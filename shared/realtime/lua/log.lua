@@ -20,6 +20,6 @@ end
 
 local function split(text)
   local parts = {}
-  for part in string.gmatch(text .. '\n', '(.-)\n') do parts[#parts + 1] = part end
+  for part in string.gmatch(text .. '\n', '([^\n]*)\n') do parts[#parts + 1] = part end
   return parts
 end
