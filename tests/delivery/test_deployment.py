@@ -65,7 +65,9 @@ async def test_a_deployment_and_its_rollback_drop_no_socket_and_lose_nothing(
     async with traffic(faulty.stack, tokens) as load:
         wanderers = [Listener(faulty.stack.websocket, faulty.stack.token(AMIR), load.channel) for _ in range(2)]
         async with listening(wanderers):
-            publishing = asyncio.create_task(load.from_all(values=1_000, pause_s=1.0))
+            load.patience_s = 30.0
+            # Slowly enough that whoever is cut off on a busy machine finds all that he missed in the history.
+            publishing = asyncio.create_task(load.from_all(values=1_000, pause_s=4.0))
             seen = []
             for root, share in steps:
                 await deploy(faulty, root, share)

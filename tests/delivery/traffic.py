@@ -31,12 +31,14 @@ class Traffic:
     """Told which function is about to be called."""
     over: bool = False
     """Nobody publishes anything more."""
+    patience_s: float = 4.0
+    """How long a publisher on a socket waits for its answer; one that a killed worker owed never comes."""
 
     async def publish_by_socket(self, who: int, values: int, pause_s: float) -> None:
         """In order, each after the answer to the one before; what is not acknowledged is not tried again."""
         for value in self._until_over(values):
             self.notice("message")
-            if await self.publishers[who].publish([who, value], within_s=4.0):
+            if await self.publishers[who].publish([who, value], within_s=self.patience_s):
                 self.acknowledged.append([who, value])
             await asyncio.sleep(pause_s)
 
