@@ -387,7 +387,7 @@ def test_a_token_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> No
     [
         (["up", "--workers", "0"], "at least 1"),
         (["up", "--port-base", "80"], "1024 to"),
-        (["up", "--port-base", "many"], "invalid"),
+        (["up", "--port-base", "many"], "is not a number"),
         ([], "required"),
     ],
 )
