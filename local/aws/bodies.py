@@ -59,6 +59,10 @@ class Body:
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size)
 
+    def whole(self) -> bytes:
+        self.rewind()
+        return self.read()
+
     def read_line(self, longest: int) -> bytes:
         return self._file.readline(longest)
 

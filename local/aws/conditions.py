@@ -1,97 +1,104 @@
-"""Conditions on requests that moto does not look at."""
+"""Conditions on what is stored; moto looks at some of them, and combines them in its own way.
+
+Source: the members `If…` and `CopySourceIf…` of GetObject, PutObject and CopyObject in the Amazon S3 API reference.
+"""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import unquote
 
+from multidict import CIMultiDict
+
 from local.aws.refusals import Refusal
 from local.aws.requests import S3Request
 from local.aws.upstream import Answer
 
 _COPY: Final = "x-amz-copy-source"
+_NAMES: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 
-def check_supported(request: S3Request) -> None:
-    """S3 writes conditionally with `If-None-Match: *` and `If-Match: <etag>`, and not everywhere."""
-    none_match = request.headers.get("if-none-match")
-    if none_match is None or request.method not in ("PUT", "POST"):
-        return
-    conditional = request.creates in ("Put", "CompleteMultipartUpload")
-    if not conditional or none_match.strip() != "*":
-        raise Refusal(
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-            Header="If-None-Match",
-            additionalMessage="We don't accept the provided value of If-None-Match header for this API",
-        )
+def is_conditional(request: S3Request) -> bool:
+    """Whether one must look at an object before it is read or replaced."""
+    return bool(request.reads_object or request.creates) and any(name in request.headers for name in _NAMES)
 
 
-def check_post(request: S3Request) -> None:
-    """What is posted to a bucket is a form, or a list of objects to delete."""
-    if request.method == "POST" and not request.key and "delete" not in request.params:
-        raise Refusal(
-            "PreconditionFailed",
-            "At least one of the pre-conditions you specified did not hold",
-            Condition="Bucket POST must be of the enclosure-type multipart/form-data",
-        )
+def check_target(request: S3Request, target: Answer) -> None:
+    """Whether a write may replace what is there, or the nothing that is there."""
+    wanted = _taken(request, "")
+    if "if-none-match" in wanted and target.ok:
+        raise _failed("", "if-none-match")
+    if "if-match" in wanted and not target.ok:
+        raise Refusal("NoSuchKey", "The specified key does not exist.", Key=request.key)
+    if "if-match" in wanted and not _names(wanted["if-match"], target):
+        raise _failed("", "if-match")
 
 
-def check_length(request: S3Request) -> None:
-    """Bytes of objects come with their length said in advance."""
-    if request.method != "PUT" or not request.key:
-        return
-    if "transfer-encoding" in request.headers:
-        raise Refusal(
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-            Header="Transfer-Encoding",
-        )
-    if "content-length" not in request.headers:
-        raise Refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
+def is_known(request: S3Request, stored: Answer) -> bool:
+    """Whether a reader has it already."""
+    wanted = _taken(request, "")
+    return stored.ok and _decide(stored, wanted, "") is not None
 
 
-def check_copy_source(request: S3Request, source: Answer) -> None:
-    """Decides `x-amz-copy-source-if-*`, and takes them from the request: moto would accept anything."""
-    names = [name for name in request.headers if name.lower().startswith(f"{_COPY}-if-")]
-    wanted = {name.lower().removeprefix(f"{_COPY}-"): request.headers.pop(name) for name in names}
-    if source.ok:
-        _check(source, wanted)
+def check_source(request: S3Request, source: Answer) -> None:
+    """Whether what is to be copied is what the client saw."""
+    wanted = _taken(request, f"{_COPY}-")
+    known = _decide(source, wanted, f"{_COPY}-") if source.ok else None
+    if known:
+        raise _failed(f"{_COPY}-", known)
 
 
 def copy_source(request: S3Request) -> tuple[str, str]:
     """Bucket and key; the header may or may not begin with a slash."""
-    header = request.headers[_COPY].partition("?versionId=")[0]
-    bucket, _, key = unquote(header).removeprefix("/").partition("/")
+    header = request.headers[_COPY]
+    bucket, _, key = unquote(header.partition("?versionId=")[0]).removeprefix("/").partition("/")
+    if not bucket or not key:
+        raise Refusal(
+            "InvalidArgument",
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            ArgumentName=_COPY,
+            ArgumentValue=header,
+        )
     return bucket, key
 
 
-def _check(source: Answer, wanted: dict[str, str]) -> None:
-    """As S3 combines them: a match of the ETag makes the unmodified-since condition void."""
-    etag = source.headers["etag"].strip('"')
-    modified = parsedate_to_datetime(source.headers["last-modified"])
+def not_modified(stored: Answer) -> Answer:
+    kept = ("etag", "last-modified", "cache-control")
+    return Answer(304, CIMultiDict((name, stored.headers[name]) for name in kept if name in stored.headers))
+
+
+def _taken(request: S3Request, prefix: str) -> dict[str, str]:
+    """The conditions, which moto then does not see."""
+    found = {name: request.headers.pop(f"{prefix}{name}", None) for name in _NAMES}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _decide(stored: Answer, wanted: dict[str, str], prefix: str) -> str | None:
+    """The condition by which the client has the object already, or none; an ETag makes the date beside it void."""
+    modified = parsedate_to_datetime(stored.headers["last-modified"])
     if "if-match" in wanted:
-        _require(_names(wanted["if-match"], etag), "if-match")
-    elif "if-unmodified-since" in wanted:
-        _require(modified <= _moment(wanted["if-unmodified-since"]), "if-unmodified-since")
+        if not _names(wanted["if-match"], stored):
+            raise _failed(prefix, "if-match")
+    elif "if-unmodified-since" in wanted and modified > _moment(wanted["if-unmodified-since"]):
+        raise _failed(prefix, "if-unmodified-since")
     if "if-none-match" in wanted:
-        _require(not _names(wanted["if-none-match"], etag), "if-none-match")
-    elif "if-modified-since" in wanted:
-        since = _moment(wanted["if-modified-since"])
+        return "if-none-match" if _names(wanted["if-none-match"], stored) else None
+    if "if-modified-since" in wanted:
         # S3 takes a date in the future for a mistake and ignores it.
-        _require(modified > since or since > datetime.now(UTC), "if-modified-since")
+        return "if-modified-since" if modified <= _moment(wanted["if-modified-since"]) <= datetime.now(UTC) else None
+    return None
 
 
-def _require(holds: bool, condition: str) -> None:
-    if not holds:
-        raise Refusal(
-            "PreconditionFailed",
-            "At least one of the pre-conditions you specified did not hold",
-            Condition=f"{_COPY}-{condition}",
-        )
+def _failed(prefix: str, name: str) -> Refusal:
+    return Refusal(
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+        Condition=f"{prefix}{name}" if prefix else name.title(),
+    )
 
 
-def _names(condition: str, etag: str) -> bool:
+def _names(condition: str, stored: Answer) -> bool:
+    etag = stored.headers["etag"].strip('"')
     return condition.strip() == "*" or etag in (part.strip().strip('"') for part in condition.split(","))
 
 
@@ -99,4 +106,4 @@ def _moment(date: str) -> datetime:
     try:
         return parsedate_to_datetime(date)
     except ValueError:
-        raise Refusal("InvalidArgument", "The date in a copy condition is not valid.") from None
+        raise Refusal("InvalidArgument", "The date in a condition is not valid.") from None

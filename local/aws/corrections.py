@@ -1,6 +1,7 @@
 """Corrects moto's answers where they differ from S3's, and its ways where a header helps."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from local.aws.checksums import announced_checksums
@@ -9,18 +10,26 @@ from local.aws.upstream import Answer
 
 _REQUEST_ID: Final = re.compile(rb"<RequestId>[^<]*</RequestId>")
 _LOCATION: Final = re.compile(rb"<Location>[^<]*</Location>")
+_PARTS: Final = re.compile(rb"(</?)ListPartsResponse\b")
 _HOST_ID: Final = re.compile(rb"<HostId>[^<]*</HostId>")
-_NEVER_ANSWERED: Final = ("x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm")
 
 
 def correct(request: S3Request, answer: Answer) -> None:
-    """Headers that S3 does not send, and the part count that HEAD lacks in a multipart checksum."""
-    for name in _NEVER_ANSWERED:
+    """Headers that S3 does not send or moto forgets, and the part count that HEAD lacks in a multipart checksum."""
+    for name in _superfluous(request):
         answer.headers.pop(name, None)
     if answer.headers.get("x-amz-version-id") == "null":
         del answer.headers["x-amz-version-id"]
     if request.method == "HEAD":
         _mark_composite(answer)
+    if request.reads_object or request.creates == "Put":
+        _tell_checksum_type(answer)
+    if request.method != "HEAD" and answer.body == b"":
+        answer.headers.pop("content-type", None)
+    if request.method == "HEAD" and answer.status >= 400:
+        answer.headers["content-type"] = "application/xml"
+    if request.opens_upload and "x-amz-checksum-algorithm" in answer.headers:
+        answer.headers["x-amz-checksum-type"] = "COMPOSITE"
     if request.creates == "CompleteMultipartUpload":
         _locate(request, answer)
 
@@ -45,6 +54,26 @@ def _locate(request: S3Request, answer: Answer) -> None:
     url = f"http://{request.headers.get('host', '')}{request.canonical_path}"
     answer.body = _LOCATION.sub(f"<Location>{url}</Location>".encode(), answer.text)
     answer.headers.pop("content-length", None)
+
+
+def list_of_parts(listing: bytes) -> bytes:
+    """By the name that S3 gives it."""
+    return _PARTS.sub(rb"\1ListPartsResult", listing)
+
+
+def _superfluous(request: S3Request) -> Iterable[str]:
+    yield "x-amz-sdk-checksum-algorithm"
+    if not request.opens_upload:
+        yield "x-amz-checksum-algorithm"
+    if request.method == "PUT":
+        yield "last-modified"
+    if request.is_copy:
+        yield "etag"
+
+
+def _tell_checksum_type(answer: Answer) -> None:
+    if announced_checksums(answer.headers):
+        answer.headers.setdefault("x-amz-checksum-type", "FULL_OBJECT")
 
 
 def _mark_composite(answer: Answer) -> None:

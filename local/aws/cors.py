@@ -45,7 +45,7 @@ def preflight(rules: list[CorsRule], method: str, headers: CIMultiDict[str], res
     """The headers of the 200; Refusal 403 when no rule allows what the browser asks for."""
     origin, wanted = headers.get("origin"), headers.get("access-control-request-method")
     if not origin:
-        raise Refusal("InvalidRequest", "Insufficient information. Origin request header needed.")
+        raise Refusal("BadRequest", "Insufficient information. Origin request header needed.")
     asked = [name.strip().lower() for name in headers.get("access-control-request-headers", "").split(",")]
     names = [name for name in asked if name]
     for rule in rules:

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from aiohttp import ClientError, web
 from multidict import CIMultiDict
 
-from local.aws import checksums, chunked, conditions, corrections, cors
+from local.aws import checksums, chunked, conditions, corrections, cors, shape
 from local.aws.authorization import Authorizer, hoisted_headers
 from local.aws.bodies import Body, receive
 from local.aws.events import NewObject, ObjectEvents
@@ -95,15 +95,14 @@ class Gate:
             return Answer(200, cors.preflight(rules, request.method, request.headers, request.resource))
         if request.is_form:
             return await self._post_form(request, exchange)
-        conditions.check_post(request)
+        shape.check_post(request)
         return await self._signed(request, exchange)
 
     async def _signed(self, request: S3Request, exchange: _Exchange) -> Answer:
         proof = self._authorizer.authorize(request, self._now())
         for name, value in hoisted_headers(request):
             request.headers.setdefault(name, value)
-        conditions.check_length(request)
-        conditions.check_supported(request)
+        shape.check(request)
         self._uploads.check(request)
         body = exchange.new_body()
         await exchange.invite_body()
@@ -129,12 +128,16 @@ class Gate:
         self, request: S3Request, body: Body, exchange: _Exchange, created_by: str | None = None
     ) -> Answer:
         """Writes to one key happen one after the other, so that conditions and events tell the truth."""
-        if not request.is_mutation:
+        if not request.is_mutation and not conditions.is_conditional(request):
             return await self._forwarded(request, body)
         async with self._locks.setdefault(request.object_id, asyncio.Lock()):
             self._uploads.check(request)
+            if request.creates == "CompleteMultipartUpload":
+                self._uploads.check_list(request, body.whole())
             if request.is_copy:
                 await self._look_at_source(request)
+            if conditions.is_conditional(request) and (decided := await self._decided(request)):
+                return decided
             answer = await self._forwarded(request, body)
             created_by = created_by or request.creates
             if answer.ok and created_by:
@@ -145,8 +148,16 @@ class Gate:
         bucket, key = conditions.copy_source(request)
         asking = CIMultiDict({"x-amz-checksum-mode": "ENABLED"})
         source = await self._upstream.head(bucket, key, asking)
-        conditions.check_copy_source(request, source)
+        conditions.check_source(request, source)
         corrections.recompute_composite_checksum(request, source)
+
+    async def _decided(self, request: S3Request) -> Answer | None:
+        """The answer, if the reader has the object already; Refusal when a condition does not hold."""
+        stored = await self._upstream.head(*request.object_id, version=request.params.get("versionId"))
+        if request.creates:
+            conditions.check_target(request, stored)
+            return None
+        return conditions.not_modified(stored) if conditions.is_known(request, stored) else None
 
     async def _forwarded(self, request: S3Request, body: Body) -> Answer:
         for algorithm in checksums.announced_checksums(request.headers):
@@ -159,8 +170,8 @@ class Gate:
             raise _internal_error()
         if answer.ok and request.method != "GET":
             self._uploads.note(request, answer.text, self._now())
-        if answer.ok and "uploads" in request.params and request.method == "GET":
-            answer.body = self._uploads.dated(await whole(answer))
+        if answer.ok and request.lists_uploads:
+            answer.body = corrections.list_of_parts(self._uploads.dated(await whole(answer)))
             answer.headers.pop("content-length", None)
         return answer
 

@@ -67,13 +67,20 @@ class S3Request:
     @property
     def creates(self) -> str | None:
         """The event's second half when success makes an object: Put, Copy or CompleteMultipartUpload."""
-        if not self.key or _SUBRESOURCES & self.params.keys():
-            return None
-        if self.method == "POST" and self.upload_id is not None:
+        if self.method == "POST" and self.key and self.upload_id is not None:
             return "CompleteMultipartUpload"
-        if self.method == "PUT" and self.upload_id is None:
+        if self.method == "PUT" and self.is_about_object:
             return "Copy" if self.is_copy else "Put"
         return None
+
+    @property
+    def is_about_object(self) -> bool:
+        """About an object itself, not one of its sub-resources."""
+        return bool(self.key) and self.upload_id is None and not _SUBRESOURCES & self.params.keys()
+
+    @property
+    def reads_object(self) -> bool:
+        return self.method in ("GET", "HEAD") and self.is_about_object
 
     @property
     def is_copy(self) -> bool:
@@ -86,6 +93,11 @@ class S3Request:
     @property
     def opens_upload(self) -> bool:
         return self.method == "POST" and "uploads" in self.params
+
+    @property
+    def lists_uploads(self) -> bool:
+        """Or the parts of one."""
+        return self.method == "GET" and ("uploads" in self.params or self.upload_id is not None)
 
     @property
     def is_mutation(self) -> bool:

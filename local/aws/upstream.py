@@ -67,9 +67,12 @@ class Upstream:
         query = [(name, value) for name, value in request.query if not is_auth_parameter(name)]
         return await self._send(request.method, request.canonical_path, query, request.headers, body)
 
-    async def head(self, bucket: str, key: str, headers: CIMultiDict[str] | None = None) -> Answer:
+    async def head(
+        self, bucket: str, key: str, headers: CIMultiDict[str] | None = None, version: str | None = None
+    ) -> Answer:
         path = quote(f"/{bucket}/{key}", safe="/-_.~")
-        return await self._send("HEAD", path, [], headers or CIMultiDict())
+        query = [] if version is None else [("versionId", version)]
+        return await self._send("HEAD", path, query, headers or CIMultiDict())
 
     async def bucket_document(self, bucket: str, name: str) -> ElementTree.Element | None:
         """A bucket's sub-resource, such as `cors`; None when it has none."""

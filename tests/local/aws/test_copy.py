@@ -64,17 +64,13 @@ def test_an_absent_source_is_not_found(s3: "S3Client", bucket: str) -> None:
         copy(s3, bucket, CopySourceIfMatch='"any"')
 
 
-@pytest.mark.usefixtures("etag")
-def test_a_copy_cannot_be_conditional_on_its_target(s3: "S3Client", bucket: str) -> None:
-    def condition(request: Any, **_: Any) -> None:
-        request.headers["If-None-Match"] = "*"
-
-    s3.meta.events.register_first("before-sign.s3.CopyObject", condition, "condition")
-    try:
-        with refused(501, "NotImplemented"):
-            copy(s3, bucket)
-    finally:
-        s3.meta.events.unregister("before-sign.s3.CopyObject", condition, "condition")
+def test_a_copy_may_be_conditional_on_its_target(s3: "S3Client", bucket: str, etag: str) -> None:
+    copy(s3, bucket, IfNoneMatch="*")
+    with refused(412, "PreconditionFailed"):
+        copy(s3, bucket, IfNoneMatch="*")
+    with refused(412, "PreconditionFailed"):
+        copy(s3, bucket, IfMatch='"other"')
+    copy(s3, bucket, IfMatch=etag)
 
 
 def test_a_copied_multipart_object_has_a_checksum_of_its_own_bytes(s3: "S3Client", bucket: str) -> None:
