@@ -101,7 +101,7 @@ class _Going:
 
 
 def _subscribed(subscriptions: str) -> Iterator[tuple[str, int]]:
-    """Channels and lanes by their text (auth/lua/connection.lua)."""
+    """Channels and lanes by their text (auth/lua/subscriptions.lua)."""
     for channel, _, subscribed, *lane in map(str.split, subscriptions.splitlines()):
         if subscribed == "1":
             yield channel, int(lane[0]) if lane else 1

@@ -58,3 +58,8 @@ def test_a_script_reads_only_what_its_header_names(path: Path) -> None:
 @pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
 def test_a_script_never_walks_the_key_space(path: Path) -> None:
     assert not re.search(r"call\('(KEYS|SCAN|FLUSH\w*|RANDOMKEY)'", path.read_text())
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+def test_a_script_fits_on_a_screen(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 80

@@ -1,8 +1,8 @@
 -- USES state/schema
--- A user's hash holds his connections: c:<connection> is the record, s:<connection> its subscriptions, and what ends
--- tokens early (see auth/revocation).  The record, one field a line: state (a admitted, c connected, g gone), permissions
--- (letters of r w x a), token expiry (unix s, 0 never), supabase session, issued at (unix s), connected at (ms),
--- lease end when last written (ms), source address, info (JSON), schema version.
+-- A user's hash holds his connections: c:<connection> is the record, s:<connection> its subscriptions (see
+-- auth/subscriptions), and what ends tokens early (see auth/revocation).  The record, one field a line: state (a
+-- admitted, c connected, g gone), permissions (letters of r w x a), token expiry (unix s, 0 never), supabase session,
+-- issued at (unix s), connected at (ms), lease end when last written (ms), source address, info (JSON), schema version.
 local GRACE_S, LIFE_MS, SPREAD_MS = 25, 6900000, 600000
 local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'info',
   'schema' }
@@ -21,33 +21,6 @@ local function record_text(record)
   record.schema = SCHEMA
   for i, name in ipairs(RECORD) do parts[i] = record[name] or '' end
   while record[#parts + 1] do parts[#parts + 1] = record[#parts + 1] end
-  return table.concat(parts, '\n')
-end
-
--- { [channel] = { cmd, subscribed, lane, end } } and how many are subscribed.  The end (unix ms) is its token's, with
--- the grace; without one it is left out of the text, and so is lane 1 then.
-local function subscriptions_of(text)
-  local subs, live = {}, 0
-  for channel, cmd, on, lane, ends in string.gmatch(text or '', '(%S+) (%d+) ([01]) ?(%d*) ?(%d*)') do
-    subs[channel] = { tonumber(cmd), on == '1', lane ~= '' and lane or '1', ends }
-    if on == '1' then live = live + 1 end
-  end
-  return subs, live
-end
-
-local function subscribed(text, channel, now)
-  local sub = subscriptions_of(text)[channel]
-  return sub and sub[2] and (sub[4] == '' or now < tonumber(sub[4]))
-end
-
-local function subscriptions_text(subs)
-  local parts = {}
-  for channel, sub in pairs(subs) do
-    local part = channel .. ' ' .. sub[1] .. ' ' .. (sub[2] and '1' or '0')
-    if sub[4] ~= '' then part = part .. ' ' .. sub[3] .. ' ' .. sub[4]
-    elseif sub[3] ~= '1' then part = part .. ' ' .. sub[3] end
-    parts[#parts + 1] = part
-  end
   return table.concat(parts, '\n')
 end
 

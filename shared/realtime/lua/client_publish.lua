@@ -1,5 +1,5 @@
 -- client_publish: a subscriber appends a publication
--- USES realtime/channel, auth/connection
+-- USES realtime/channel, auth/connection, auth/subscriptions
 -- KEYS user, channel, log, leases, lanes
 -- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, lease_ms, subscribers_only, body
 -- RETURNS 'ok', offset, epoch, claim | gone | revoked | expired | waiting | denied

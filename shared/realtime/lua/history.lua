@@ -1,5 +1,5 @@
 -- history: publications of a channel after (or before) a position
--- USES realtime/hash, auth/connection
+-- USES realtime/hash, auth/connection, auth/subscriptions
 -- KEYS user, channel, log
 -- ARGV conn, session, need, name, birth, since_offset, since_epoch, limit, reverse, history_size, history_ttl_ms
 -- RETURNS 'ok', offset, epoch, then offset and body of each publication | 'unrecoverable' | why not

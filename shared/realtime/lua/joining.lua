@@ -1,4 +1,4 @@
--- USES realtime/channel, auth/connection
+-- USES realtime/channel, auth/connection, auth/subscriptions
 -- What connect and subscribe share: the connection's subscription and the lane's member.
 local KEPT_TOMBSTONES, MOST, RACE_WINDOW = 300, 500, 200
 

@@ -1,5 +1,5 @@
 -- presence: who is in a channel now, or awaited there
--- USES realtime/member, auth/connection
+-- USES realtime/member, auth/connection, auth/subscriptions
 -- KEYS user, lane, leases
 -- ARGV conn, session, need, name, most
 -- RETURNS 'ok', members, lanes, then each connection and its info (none when there are more than `most`) | why not

@@ -1,5 +1,5 @@
 -- refresh: a connection goes on under a newer token
--- USES realtime/log, auth/connection, auth/revocation
+-- USES realtime/log, auth/connection, auth/subscriptions, auth/revocation
 -- KEYS user, leases
 -- ARGV conn, session, permissions, expires, issued, new_session, lease_ms, personal, look
 -- RETURNS 'ok', and with `look` the channels that the new rights may not open: until a refresh without, the old time

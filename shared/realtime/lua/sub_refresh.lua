@@ -1,5 +1,5 @@
 -- sub_refresh: a subscription goes on under a newer token
--- USES realtime/channel, auth/connection
+-- USES realtime/channel, auth/connection, auth/subscriptions
 -- KEYS user, channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, ends
 -- RETURNS 'ok' | gone | revoked | expired | waiting | denied | 'lane' and the one to ask for
