@@ -16,21 +16,21 @@ if ch.dirty.e then channel_save(ch) end
 if A.since_epoch ~= '' and A.since_epoch ~= fields.e then return { 'unrecoverable' } end
 local out, limit = { 'ok', ch.s, fields.e }, tonumber(A.limit)
 if limit == 0 or ch.s == 0 or now >= tonumber(fields.lx or 0) then return out end
--- Redis would refuse to look there.
-if A.reverse == '1' and A.since_offset == '0' then return out end
-local from, raw = '-', nil
-if A.reverse == '1' then
-  local top = A.since_offset ~= '' and '(' .. A.since_offset .. '-0' or '+'
-  raw = redis.call('XREVRANGE', K.log, top, '-')
-else
-  if A.since_offset ~= '' then from = '(' .. A.since_offset .. '-0' end
-  raw = redis.call('XRANGE', K.log, from, '+')
-end
-local found = 0
-for _, entry in ipairs(raw) do
-  if entry[2][1] == 'pub' and (limit < 0 or found < limit) then
-    found = found + 1
-    out[#out + 1] = tonumber(string.match(entry[1], '^%d+')); out[#out + 1] = entry[2][2]
+-- Publications stand at <offset>-0, so what is ephemeral is skipped by going on at the next offset.
+local back, left, at = A.reverse == '1', limit < 0 and ch.s or math.min(limit, ch.s), nil
+if back then at = math.min(ch.s, (tonumber(A.since_offset) or ch.s + 1) - 1)
+else at = (tonumber(A.since_offset) or 0) + 1 end
+while left > 0 and at >= 1 and at <= ch.s do
+  local asked = left
+  local raw = redis.call(back and 'XREVRANGE' or 'XRANGE', K.log, at .. '-0', back and '-' or '+', 'COUNT', asked)
+  for _, entry in ipairs(raw) do
+    if entry[2][1] == 'pub' then
+      left = left - 1
+      out[#out + 1] = tonumber(string.match(entry[1], '^%d+')); out[#out + 1] = entry[2][2]
+    end
   end
+  if #raw < asked then break end
+  local offset, n = string.match(raw[#raw][1], '^(%d+)-(%d+)$')
+  at = offset + (not back and 1 or n == '0' and -1 or 0)
 end
 return out
