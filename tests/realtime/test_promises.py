@@ -125,6 +125,11 @@ class Promises(RuleBasedStateMachine):
         if self.client(i).publish(self.tenant.next_value()):
             self.begin_with(steps)
 
+    @rule(steps=STEPS)
+    def remove_history(self, steps: int) -> None:
+        self.world.remove_history(self.tenant)
+        self.begin_with(steps)
+
     @rule(i=SOME, steps=STEPS)
     def kick(self, i: int, steps: int) -> None:
         socket = self.client(i).socket

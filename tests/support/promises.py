@@ -61,6 +61,8 @@ class Truth:
         self.awaited: dict[str, Member] = {}
         """Those who were asked to come again, by the connection that they had."""
         self.lanes = 1
+        self.removed = 0
+        """Up to this offset the history was removed on purpose."""
         self.damaged = False
         """The log lost something, or its history ended: not everything can be recovered."""
         self._server: Any = server
@@ -90,6 +92,7 @@ class Truth:
             self.epoch = held["e"]
             self.logs[self.epoch] = []
             found = self._server.xrange(self.log_key)
+        self.removed = int(held.get("hr", 0))
         appended = [_entry(*one) for one in found]
         log = self.logs.get(self.epoch, [])
         for entry in appended:
@@ -107,6 +110,10 @@ class Truth:
         self.damaged = True
         for entry in self.logs.get(self.epoch, [])[:gone]:
             entry.lost = True
+
+    def keeps(self, offset: int) -> bool:
+        """Whether all that was published after it is there to be recovered."""
+        return offset >= self.removed and not self.damaged
 
     def forget(self) -> None:
         """A fault took the hash away, and with it the members."""
@@ -209,7 +216,7 @@ class Story:
             self._recovers(position, wanted, missed)
         elif missed:
             raise Broken(f"not recovered, and yet {missed}")
-        elif wanted is not None and wanted.epoch == position.epoch and not self.truth.damaged:
+        elif wanted is not None and wanted.epoch == position.epoch and self.truth.keeps(wanted.offset):
             raise Broken(f"{wanted} could have been recovered at {position}")
         if position.epoch not in self.truth.logs:
             raise Broken(f"no such epoch: {position}")

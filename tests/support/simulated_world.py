@@ -115,6 +115,9 @@ class World:
 
         return self._spawn(f"publish {value} to {channel}", handle)
 
+    def remove_history(self, tenant: Tenant) -> Handler:
+        return self._spawn("remove history", lambda: self.realtime.channels.remove_history(tenant.scope, ROOM))
+
     def kick(self, tenant: Tenant, connection: str) -> Handler:
         channels = self.realtime.channels
         return self._spawn(f"kick {connection}", lambda: channels.disconnect(tenant.scope, connection, FORCE_RECONNECT))

@@ -9,6 +9,13 @@ local function keep_log(ch, ttl_ms)
   end
 end
 
+-- What was removed from history goes as soon as nobody is taken to wait for it any more.
+local function oldest(ch)
+  local kept = math.max(0, ch.s - tonumber(A.history_size) + 1)
+  if ch.now < tonumber(ch.f.ht or math.huge) then return kept end
+  return math.max(kept, math.min(ch.s, tonumber(ch.f.hr) + 1))
+end
+
 -- Ephemeral entries behind the cursor are of no use to anybody, and would have to be read through.
 local function forget_passed(ch)
   if not single(ch) or ch.n == 0 or ch.f.c ~= top_id(ch) or ch.f.ce ~= ch.f.e then return end
@@ -22,8 +29,7 @@ local function append(ch, kind, body)
   if kind == 'pub' then forget_passed(ch) end
   if kind == 'pub' then ch.s = ch.s + 1; ch.n = 0 else ch.n = ch.n + 1 end
   put(ch, 's', ch.s); put(ch, 'n', ch.n)
-  local oldest = math.max(0, ch.s - tonumber(A.history_size) + 1)
-  redis.call('XADD', K.log, 'MINID', '=', oldest .. '-0', top_id(ch), kind, body)
+  redis.call('XADD', K.log, 'MINID', '=', oldest(ch) .. '-0', top_id(ch), kind, body)
   if kind == 'pub' then
     put(ch, 'lx', ch.now + A.history_ttl_ms)
     keep_log(ch, tonumber(A.history_ttl_ms))

@@ -10,19 +10,19 @@ if A.conn ~= '' then
   if not subscribed(why, A.name, now) then return { 'denied' } end
 end
 local fields = {}
-read_fields(K.channel, { 'v', 'e', 's', 'n', 'lx', 'x' }, fields)
+read_fields(K.channel, { 'v', 'e', 's', 'n', 'lx', 'x', 'hr' }, fields)
 local ch = born(channel_of(fields, now))
 if ch.dirty.e then channel_save(ch) end
 if A.since_epoch ~= '' and A.since_epoch ~= fields.e then return { 'unrecoverable' } end
 local out, limit = { 'ok', ch.s, fields.e }, tonumber(A.limit)
 if limit == 0 or ch.s == 0 or now >= tonumber(fields.lx or 0) then return out end
 -- Publications stand at <offset>-0, so what is ephemeral is skipped by going on at the next offset.
-local back, left, at = A.reverse == '1', limit < 0 and ch.s or math.min(limit, ch.s), nil
-if back then at = math.min(ch.s, (tonumber(A.since_offset) or ch.s + 1) - 1)
-else at = (tonumber(A.since_offset) or 0) + 1 end
-while left > 0 and at >= 1 and at <= ch.s do
+local back, left, first = A.reverse == '1', limit < 0 and ch.s or math.min(limit, ch.s), tonumber(fields.hr or 0) + 1
+local look, bound, at = 'XRANGE', '+', math.max(first, (tonumber(A.since_offset) or 0) + 1)
+if back then look, bound, at = 'XREVRANGE', first .. '-0', math.min(ch.s, (tonumber(A.since_offset) or ch.s + 1) - 1) end
+while left > 0 and at >= first and at <= ch.s do
   local asked = left
-  local raw = redis.call(back and 'XREVRANGE' or 'XRANGE', K.log, at .. '-0', back and '-' or '+', 'COUNT', asked)
+  local raw = redis.call(look, K.log, at .. '-0', bound, 'COUNT', asked)
   for _, entry in ipairs(raw) do
     if entry[2][1] == 'pub' then
       left = left - 1

@@ -5,6 +5,13 @@ local function in_parts(list, work)
   for i = 1, #list, 3000 do work(unpack(list, i, math.min(i + 2999, #list))) end
 end
 
+local function read_fields(key, names, fields)
+  in_parts(names, function(...)
+    local values = redis.call('HMGET', key, ...)
+    for i, name in ipairs({ ... }) do fields[name] = values[i] or nil end
+  end)
+end
+
 local function lease_ends(conns)
   local ends = {}
   in_parts(conns, function(...)

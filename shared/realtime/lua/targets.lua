@@ -5,7 +5,8 @@ local function recovers(ch, entries, complete, member, hi)
   local want, at = tonumber(member.want_offset), parse_id(hi)
   local kept = want == ch.s or (want < ch.s and ch.now < tonumber(ch.f.lx or 0))
   local near = want <= at and at - want <= RECOVER_MAX
-  return (kept and near and whole(ch, entries, complete, want .. '-0')) and '1' or '0'
+  local shown = want >= tonumber(ch.f.hr or 0)
+  return (shown and kept and near and whole(ch, entries, complete, want .. '-0')) and '1' or '0'
 end
 
 local function ahead_of(ch, member, hi)
