@@ -157,12 +157,12 @@ class UnsupportedType(TrafficCopError):
 
 
 class Invalid(TrafficCopError):
-    """The payload breaks the schema; `errors` says where."""
+    """The payload breaks the schema; `errors` says where, and is never empty."""
 
     code, status, title, protocol_code = "invalid", 422, "Invalid payload", 107
 
     def __init__(self, detail: str = "", errors: Sequence[dict[str, Any]] = ()) -> None:
-        super().__init__(detail, errors=list(errors))
+        super().__init__(detail, errors=list(errors) or [{"detail": detail or self.title}])
 
 
 class Unparsable(TrafficCopError):

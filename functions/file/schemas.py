@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 from shared.files.model import Status
 from shared.files.multipart import Part
 from shared.files.uploads import NewFile
-from shared.http.requests import Whole
+from shared.http.requests import WHOLE
 
 _NAME_BYTES: Final = 255
 _MEDIA_TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}( ?; ?[\x20-\x7e]{1,100})?", re.ASCII)
@@ -61,7 +61,7 @@ class NewFileBody(BaseModel):
     content_type: Annotated[str, AfterValidator(_media_type), _documented(f"^({_MEDIA_TYPE.pattern})?$")] = (
         _DEFAULT_TYPE
     )
-    size: Annotated[Whole, Field(ge=0)]
+    size: Annotated[int, Field(strict=True, ge=0), WHOLE]
     sha256: Annotated[str, AfterValidator(_sha256), _documented(_SHA256)] | None = None
     session_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")] | None = None
     multipart: StrictBool | None = None
@@ -80,7 +80,7 @@ class NewFileBody(BaseModel):
 class PartBody(BaseModel):
     """One part, as S3 and Uppy name its members."""
 
-    PartNumber: Annotated[Whole, Field(ge=1, le=10_000)]
+    PartNumber: Annotated[int, Field(strict=True, ge=1, le=10_000), WHOLE]
     ETag: Annotated[str, Field(pattern=r'^"?[0-9A-Za-z+/=-]{1,100}"?$')]
 
 

@@ -10,7 +10,7 @@ from shared.http.dependencies import IdempotencyKey, IfMatch, IfNoneMatch, PageL
 from shared.http.idempotency import Idempotency
 from shared.http.pagination import Cursors
 from shared.http.preconditions import is_unchanged, matches
-from shared.http.requests import JSON, MERGE_PATCH, Whole, body_of, json_object, valid
+from shared.http.requests import JSON, MERGE_PATCH, WHOLE, body_of, json_object, valid
 from shared.realtime.channels import Channels
 from shared.sessions.listing import SessionLists, Wanted
 from shared.sessions.merge import merged
@@ -72,15 +72,15 @@ class CreateBody(_Body):
     """A new session; without `max_lifetime_seconds` use can keep it alive for a year."""
 
     data: dict[str, Any] = Field(default_factory=dict)
-    ttl_seconds: Annotated[Whole, Field(ge=1, le=MAX_TTL_S)] = DEFAULT_TTL_S
-    max_lifetime_seconds: Annotated[Whole, Field(ge=1, le=MAX_LIFETIME_S)] = MAX_LIFETIME_S
+    ttl_seconds: Annotated[int, Field(ge=1, le=MAX_TTL_S), WHOLE] = DEFAULT_TTL_S
+    max_lifetime_seconds: Annotated[int, Field(ge=1, le=MAX_LIFETIME_S), WHOLE] = MAX_LIFETIME_S
     access: AccessBody = Field(default_factory=AccessBody)
     owner: _UserId | None = None
 
 
 async def merge_patch(request: Request) -> dict[str, Any]:
     """A patch of the session's data or access."""
-    return await json_object(request, (MERGE_PATCH, JSON))
+    return await json_object(request, (MERGE_PATCH, JSON), needed=True)
 
 
 def session_response(session: Session, status: int = 200, **headers: str) -> Response:

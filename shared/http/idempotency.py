@@ -55,7 +55,7 @@ class Idempotency:
         if key is None:
             return work(seed)
         if not _KEY.fullmatch(key):
-            raise Invalid("Idempotency-Key has 1 to 255 visible ASCII characters")
+            raise _malformed()
         record = identity.scope.key("idem", identity.user, route, key)
         status, *rest = self._begin(record, payload, seed)
         if status == "answer":
@@ -91,6 +91,11 @@ class Idempotency:
 
     def _finish(self, record: Key, outcome: str, answer: str = "") -> None:
         self._redis.run(_FINISH, {"record": record}, {"outcome": outcome, "answer": answer}, idempotent=True)
+
+
+def _malformed() -> Invalid:
+    detail = "Idempotency-Key has 1 to 255 visible ASCII characters"
+    return Invalid(detail, [{"detail": detail, "parameter": "Idempotency-Key"}])
 
 
 def _refused(status: str) -> TrafficCopError:

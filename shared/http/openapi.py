@@ -153,7 +153,7 @@ def _body(calls: Sequence[Callable[..., Any]], described: Described) -> Json:
         return {"requestBody": {"required": not _takes_nothing(model), "content": content}}
     if any(_reads_patch(call) for call in calls):
         patch = {"schema": {"type": "object"}, "example": described.body}
-        return {"requestBody": {"required": False, "content": {MERGE_PATCH: patch, JSON: patch}}}
+        return {"requestBody": {"required": True, "content": {MERGE_PATCH: patch, JSON: patch}}}
     return {}
 
 

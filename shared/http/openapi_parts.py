@@ -17,6 +17,7 @@ _BY_STATUS: Final[Mapping[int, Sequence[str]]] = {
     401: ["WWW-Authenticate"],
     409: ["Retry-After"],
     412: ["ETag"],
+    415: ["Accept-Patch"],
     429: ["Retry-After"],
     503: ["Retry-After"],
 }
@@ -49,6 +50,11 @@ HEADERS: Final[Json] = {
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
         "example": f"/sessions/{_ID}",
+    },
+    "Accept-Patch": {
+        "description": "Of a PATCH: what it may send.",
+        "schema": {"type": "string"},
+        "example": "application/merge-patch+json, application/json",
     },
     "Idempotent-Replayed": {
         "description": "The answer is that of the first request with this Idempotency-Key.",
@@ -168,6 +174,7 @@ def _response(kinds: list[type[TrafficCopError]]) -> Json:
 
 
 def _example(kind: type[TrafficCopError]) -> Json:
+    more = {"errors": [{"detail": "is missing", "pointer": "#/name"}]} if kind is errors.Invalid else {}
     return {
         "type": f"urn:traffic-cop:problem:{kind.code}",
         "title": kind.title,
@@ -175,4 +182,5 @@ def _example(kind: type[TrafficCopError]) -> Json:
         "detail": kind.title,
         "instance": "JKJaXmPLvHcESHA=",
         "code": kind.code,
+        **more,
     }

@@ -68,7 +68,13 @@ def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, TrafficCopError)  # noqa: S101 (for the type checker; Starlette promises it)
     if error.status >= 500:
         _log(request, error)
-    return problem(error, request_id(request))
+    return problem(error, request_id(request), _accept_patch(request, error))
+
+
+def _accept_patch(request: Request, error: TrafficCopError) -> dict[str, str]:
+    """What a refused PATCH may send instead (RFC 5789)."""
+    accepted = error.extra.get("accepted") if request.method == "PATCH" else None
+    return {"Accept-Patch": ", ".join(accepted)} if accepted else {}
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -4,10 +4,10 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Annotated, Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, Strict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from shared.errors import Invalid, TooLarge, UnsupportedType
 from shared.http.complaints import complaint, summary
@@ -24,8 +24,11 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Strict()]
-"""An integer in a body, where JSON knows numbers only: 3600, 3600.0 and 36e2 are one."""
+WHOLE: Final = BeforeValidator(_whole)
+"""For strict integers in a body, where JSON knows numbers only: 3600, 3600.0 and 36e2 are one.
+
+It stands behind the field's bounds: before them, pydantic would not know how to tell them in the API's document.
+"""
 
 
 def request_id(request: Request) -> str:
@@ -37,9 +40,13 @@ def request_id(request: Request) -> str:
 
 
 async def json_object(
-    request: Request, media_types: Sequence[str] = (JSON,), max_bytes: int = MAX_BODY_BYTES
+    request: Request,
+    media_types: Sequence[str] = (JSON,),
+    max_bytes: int = MAX_BODY_BYTES,
+    *,
+    needed: bool = False,
 ) -> dict[str, Any]:
-    """The body, which must be a JSON object; nothing at all counts as `{}`.
+    """The body, which must be a JSON object; nothing at all counts as `{}` unless a body is needed.
 
     Raises UnsupportedType, TooLarge or Invalid.
     """
@@ -48,11 +55,11 @@ async def json_object(
     raw = await request.body()
     if len(raw) > max_bytes:
         raise TooLarge(f"a body has at most {max_bytes} bytes")
-    if not raw:
+    if not raw and not needed:
         return {}
     media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media_type not in media_types:
-        raise UnsupportedType(f"send {' or '.join(media_types)}, not {media_type[:100]}")
+        raise UnsupportedType(f"send {' or '.join(media_types)}, not {media_type[:100]}", accepted=list(media_types))
     return parsed_object(raw)
 
 
@@ -80,15 +87,21 @@ def valid(model: type[_Model], given: Any) -> _Model:
 def parsed_object(raw: bytes) -> dict[str, Any]:
     """JSON as RFC 8259 has it: UTF-8, finite numbers, whole characters; raises Invalid."""
     try:
-        value = json.loads(_text(raw), parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(_text(raw), parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded)
         if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode()
+            _require_whole_characters(value)
         _require_shallow(value)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"the body is not JSON: {str(error)[:200]}") from error
+    except RecursionError as error:
+        raise _bad_body(f"the body is nested deeper than {_MAX_DEPTH}") from error
+    except ValueError as error:
+        raise _bad_body(f"the body is not JSON: {str(error)[:200]}") from error
     if not isinstance(value, dict):
-        raise Invalid("the body must be a JSON object")
+        raise _bad_body("the body must be a JSON object")
     return value
+
+
+def _bad_body(detail: str) -> Invalid:
+    return Invalid(detail, [{"detail": detail, "pointer": "#"}])
 
 
 def _text(raw: bytes) -> str:
@@ -110,13 +123,27 @@ def _finite(text: str) -> float:
     return number
 
 
+def _bounded(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:40]}… has too many digits") from error
+
+
+def _require_whole_characters(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("an escape is half of a character") from error
+
+
 def _require_shallow(value: Any) -> None:
     level = [value]
     for _ in range(_MAX_DEPTH + 1):
         level = [child for node in level for child in _children(node)]
         if not level:
             return
-    raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+    raise RecursionError
 
 
 def _children(node: Any) -> Iterable[Any]:

@@ -34,6 +34,34 @@ def test_the_document_is_valid_openapi() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
 
 
+# Of JSON Schema (2020-12) what may stand in a schema; a validator does not mind what it does not know.
+KEYWORDS = {
+    *("$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "example", "examples"),
+    *("exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxItems", "maxLength", "maxProperties", "maximum"),
+    *("minItems", "minLength", "minProperties", "minimum", "oneOf", "pattern", "properties", "propertyNames"),
+    *("required", "title", "type"),
+}
+
+
+def schemas(node: Any) -> Iterator[dict[str, Any]]:
+    """A schema and all within it."""
+    yield node
+    for inner in node.get("properties", {}).values():
+        yield from schemas(inner)
+    for word in ("items", "additionalProperties", "propertyNames"):
+        if isinstance(node.get(word), dict):
+            yield from schemas(node[word])
+    for word in ("anyOf", "oneOf"):
+        for inner in node.get(word, ()):
+            yield from schemas(inner)
+
+
+def test_schemas_say_everything_in_words_of_json_schema() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        unknown = {word for one in schemas(schema) for word in one} - KEYWORDS
+        assert unknown == set(), name
+
+
 def test_nothing_is_described_that_is_no_route() -> None:
     described = {name for part in openapi.PARTS for name in part.described}
     assert described == {f"{method} {route.path}" for _, method, route in openapi.routes()}

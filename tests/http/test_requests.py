@@ -42,6 +42,31 @@ def test_bytes_are_an_object_or_invalid(raw: bytes) -> None:
         assert isinstance(parsed_object(raw), dict)
 
 
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"{", "the body is not JSON: Expecting property name"),
+        (b"\xff{}", "the body is not JSON: byte 0 is not UTF-8"),
+        (b'{"a": NaN}', "the body is not JSON: NaN is not JSON"),
+        (b'{"a": 1e400}', "the body is not JSON: 1e400 is out of range"),
+        (
+            b'{"a": ' + b"9" * 5_000 + b"}",
+            f"the body is not JSON: {'9' * 40}… has too many",
+        ),
+        (b'{"a": "\\ud800"}', "the body is not JSON: an escape is half of a character"),
+        (b"[" * 100_000, "the body is nested deeper than 100"),
+        (b'{"a":' * 101 + b"1" + b"}" * 101, "the body is nested deeper than 100"),
+        (b"[]", "the body must be a JSON object"),
+        (b"null", "the body must be a JSON object"),
+    ],
+)
+def test_a_body_that_is_no_object_is_told_so_in_our_words(raw: bytes, told: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parsed_object(raw)
+    assert caught.value.detail.startswith(told)
+    assert caught.value.extra["errors"] == [{"detail": caught.value.detail, "pointer": "#"}]
+
+
 @pytest.mark.parametrize("depth", [101, 900, 5_000, 100_000])
 def test_a_document_nested_too_deeply_is_invalid(depth: int) -> None:
     with pytest.raises(Invalid):
