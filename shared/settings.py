@@ -48,7 +48,7 @@ class Settings:
     max_connections_per_tenant: int = _setting(10_000, "open sockets of one tenant")
     max_connections_per_user: int = _setting(50, "open sockets of one user")
     max_connections_per_address: int = _setting(1_000, "open sockets of one tenant from one source address")
-    max_channels_per_connection: int = _setting(100, "subscriptions of one socket")
+    max_channels_per_connection: int = _setting(100, "subscriptions of one socket besides its user's channel")
     lane_size: int = _setting(1_000, "members of one delivery lane")
     inline_drain_ms: int = _setting(300, "longest a request works on others' deliveries, ms")
     send_timeout_ms: int = _setting(3_000, "give up on one @connections call after, ms")

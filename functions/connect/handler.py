@@ -9,6 +9,7 @@ from shared.observe.log import failed
 from shared.realtime.handshake import Handshake, handshake_of
 from shared.realtime.realtime import Realtime
 from shared.settings import settings
+from shared.tenant.scope import is_tenant_id
 
 # How long a socket without identity may stay (3502 by sweep).
 _PROVE_WITHIN_MS: Final = 15_000
@@ -50,4 +51,6 @@ def admit(handshake: Handshake) -> None:
 def wait_for_token(handshake: Handshake) -> None:
     if not settings().allow_tokenless_sockets:
         raise Unauthorized()
+    if handshake.tenant and is_tenant_id(handshake.tenant):
+        realtime.sockets.keep_choice(handshake.connection, handshake.tenant)
     realtime.due.note_socket(handshake.connection, int(time.time() * 1000) + _PROVE_WITHIN_MS)

@@ -141,7 +141,7 @@ class Commands:
         if not asked.token:
             # The SDKs fetch a token when they are told that theirs expired, and only then.
             raise TokenExpired("connect with a token")
-        identity = self._authenticator.from_token(asked.token, _chosen_tenant(asked))
+        identity = self._first_identity(caller.connection, asked)
         if not identity.permissions:
             raise PermissionDenied("the token grants no permission")
         request = _connect_request(cmd, asked, caller.connection, identity.user, identity.expires_at)
@@ -150,17 +150,34 @@ class Commands:
         except LimitReached:
             raise CONNECTION_LIMIT from None
 
+    def _first_identity(self, connection: str, asked: Connect) -> Identity:
+        """A user of several tenants chooses with `connect`'s data, or chose with the handshake."""
+        try:
+            return self._authenticator.from_token(asked.token, _chosen_tenant(asked))
+        except NoTenant:
+            chosen = self._sockets.choice(connection)
+            if chosen is None or _chosen_tenant(asked):
+                raise
+            return self._authenticator.from_token(asked.token, chosen)
+
     def _subscribe(self, socket: Socket, cmd: int, asked: Subscribe) -> _Result | None:
         options = _options(asked.channel)
         if thing_of(asked.channel, "user") is not None:
             raise PermissionDenied("only the server subscribes to this channel")
-        grant = self._grant(socket, asked.token, asked.channel) if asked.token else None
+        grant = self._opened_by(socket, asked.token, asked.channel) if asked.token else None
         if grant is None and (options.subscription_token or not options.allow_subscribe_for_client):
             raise PermissionDenied("this channel needs a subscription token")
         self._require_readable(socket, asked.channel)
         if not self._connections.subscribe(socket, asked.channel, cmd, asked, grant):
             return {}
         return None
+
+    def _opened_by(self, socket: Socket, token: str, channel: str) -> Grant:
+        """A bad token costs the channel only; under `sub_refresh` it ends the connection."""
+        try:
+            return self._grant(socket, token, channel)
+        except InvalidToken as error:
+            raise PermissionDenied(error.detail) from None
 
     def _grant(self, socket: Socket, token: str, channel: str) -> Grant:
         return self._subscription_tokens.verify(token, socket.scope, socket.user, channel)
@@ -278,7 +295,7 @@ def _options(channel: str) -> Namespace:
 
 
 def _chosen_tenant(asked: Connect) -> str | None:
-    """A user of several tenants chooses with `data: {"tenant": …}`, since a first frame has no headers."""
+    """`data: {"tenant": …}`, since a first frame has no headers."""
     try:
         data = msgspec.json.decode(asked.data)
     except msgspec.MsgspecError:

@@ -15,6 +15,8 @@ from shared.tenant.scope import SCOPE_SEAL, TenantScope
 
 # A socket lives two hours; API Gateway may take a little longer to say so.
 SOCKET_TTL_S: Final = 7_800
+# It is of use until the first frame, which may come late.
+_CHOICE_TTL_S: Final = 60
 _REMEMBERED: Final = 10_000
 
 
@@ -74,6 +76,15 @@ class Sockets:
             self.remember(_socket(connection, record))
         return self._known[connection]
 
+    def keep_choice(self, connection: str, tenant: str) -> None:
+        """The tenant that a handshake without identity asked for; a first frame's token is checked against it."""
+        self._redis.call("SET", _choice_key(connection), tenant, "EX", _CHOICE_TTL_S, idempotent=True)
+
+    def choice(self, connection: str) -> str | None:
+        """What `keep_choice` kept."""
+        kept: str | None = self._redis.call("GET", _choice_key(connection), idempotent=True)
+        return kept
+
 
 def _socket(connection: str, record: str) -> Socket:
     """What a later version of the code adds goes to the end."""
@@ -83,3 +94,7 @@ def _socket(connection: str, record: str) -> Socket:
 
 def _key(connection: str) -> Key:
     return Key(f"{{sock:{connection}}}", SEAL)
+
+
+def _choice_key(connection: str) -> Key:
+    return Key(f"{{sock:{connection}}}:tenant", SEAL)

@@ -62,6 +62,8 @@ class Connections:
         self._sockets = sockets
         self._delivery = delivery
         self._settings = settings
+        # Its user's channel, which each connection is in, is one more.
+        self._max_channels = settings.max_channels_per_connection + 1
         self._departures = Departures(redis, delivery)
         # Where newcomers go in channels of several lanes; the script corrects what is out of date.
         self._newest: dict[tuple[str, str], int] = {}
@@ -142,7 +144,7 @@ class Connections:
             "cmd": cmd,
             "kind": "g" if options.flag & _GET_STATE else "s",
             "lane_size": self._settings.lane_size,
-            "max_channels": self._settings.max_channels_per_connection,
+            "max_channels": self._max_channels,
             "info": client_info(socket.user, socket.connection, grant.info if grant else ""),
             "ends": _end(grant) if grant else "",
             "extra": _members(lifetime(grant.expires_at, time.time()) if grant else {}),

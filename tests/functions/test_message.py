@@ -128,7 +128,7 @@ def test_a_namespace_says_what_is_off(gateway: Gateway, monkeypatch: pytest.Monk
 def test_the_hundred_and_first_channel_is_106(
     upstash: ThreadedUpstash, issuer: ThreadedIssuer, sent: RecordingConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = gateway_of(upstash, issuer, sent, monkeypatch, MAX_CHANNELS_PER_CONNECTION="3")
+    small = gateway_of(upstash, issuer, sent, monkeypatch, MAX_CHANNELS_PER_CONNECTION="2")
     client = small.client()
     for i in range(2):
         assert "subscribe" in small.ask(client, 2 + i, "subscribe", channel=f"chat:{i}")

@@ -234,6 +234,21 @@ def test_a_user_of_several_tenants_chooses_in_the_first_frame(gateway: Gateway) 
     assert "connect" in gateway.ask(gateway.open(), 1, "connect", token=token, data={"tenant": gateway.tenant})
 
 
+@pytest.mark.parametrize("place", ["query", "header"])
+def test_a_user_of_several_tenants_chooses_with_the_handshake_too(gateway: Gateway, place: str) -> None:
+    def opened(tenant: str) -> str:
+        places: dict[str, Any] = {"query": {"tenant": tenant}, "header": {"headers": {"X-Tenant-Id": tenant}}}
+        return gateway.handshake(**places[place])[0]
+
+    token = gateway.token(app_metadata={"tenants": {gateway.tenant: ["read"], "other": ["read"]}})
+    assert "connect" in gateway.ask(opened(gateway.tenant), 1, "connect", token=token)
+    for no_member in ("third", "no tenant id"):
+        assert gateway.error(opened(no_member), 1, "connect", token=token) == 103
+    other = opened("other")
+    assert gateway.error(other, 1, "connect", token=token, data={"tenant": "third"}) == 103
+    assert "connect" in gateway.ask(other, 2, "connect", token=token, data={"tenant": gateway.tenant})
+
+
 @pytest.mark.parametrize("data", [None, 5, [], "x", {"tenant": 5}, {"tenant": None}])
 def test_connect_data_of_any_kind_is_taken(gateway: Gateway, data: Any) -> None:
     assert "connect" in gateway.ask(gateway.open(), 1, "connect", token=gateway.token(), data=data)

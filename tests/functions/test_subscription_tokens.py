@@ -45,8 +45,8 @@ def test_a_channel_that_asks_for_a_token_takes_nobody_without(gateway: Gateway, 
 def test_a_token_is_looked_at_where_none_is_needed(gateway: Gateway) -> None:
     client = gateway.client()
     assert gateway.ask(client, 2, "subscribe", channel=CHAT, token=token(gateway, CHAT))["subscribe"]["expires"] is True
-    gateway.send(client, {"id": 3, "subscribe": {"channel": "chat:2", "token": "nonsense"}})
-    assert gateway.ended(client) == [3500]
+    assert gateway.error(client, 3, "subscribe", channel="chat:2", token="nonsense") == 103
+    assert gateway.ended(client) == []
 
 
 def test_an_expired_token_is_109_and_a_fresh_one_lets_in(gateway: Gateway) -> None:
@@ -56,18 +56,27 @@ def test_an_expired_token_is_109_and_a_fresh_one_lets_in(gateway: Gateway) -> No
     assert "subscribe" in gateway.ask(client, 3, "subscribe", channel=DESK, token=token(gateway))
 
 
-@pytest.mark.parametrize("command", ["subscribe", "sub_refresh"])
-def test_a_token_for_another_channel_user_or_tenant_ends_the_connection(gateway: Gateway, command: str) -> None:
-    bad = {
+def tokens_for_something_else(gateway: Gateway) -> dict[str, str]:
+    return {
         "channel": token(gateway, "desk:2"),
         "user": token(gateway, user="bob"),
         "tenant": subscription_token(SETTING, "globex", "ann", DESK),
         "secret": subscription_token("another setting", gateway.tenant, "ann", DESK),
     }
-    for why, offered in bad.items():
+
+
+def test_a_token_for_another_channel_user_or_tenant_opens_no_channel(gateway: Gateway) -> None:
+    client = gateway.client()
+    for cmd, (why, offered) in enumerate(tokens_for_something_else(gateway).items(), 2):
+        assert gateway.error(client, cmd, "subscribe", channel=DESK, token=offered) == 103, why
+    assert gateway.ended(client) == []
+
+
+def test_refreshing_a_subscription_with_such_a_token_ends_the_connection(gateway: Gateway) -> None:
+    for why, offered in tokens_for_something_else(gateway).items():
         client = gateway.client()
         gateway.ask(client, 2, "subscribe", channel=DESK, token=token(gateway))
-        gateway.send(client, {"id": 3, command: {"channel": DESK, "token": offered}})
+        gateway.send(client, {"id": 3, "sub_refresh": {"channel": DESK, "token": offered}})
         assert gateway.ended(client) == [3500], why
 
 
