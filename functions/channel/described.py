@@ -75,10 +75,11 @@ class ApiBroadcast(BaseModel):
 
 
 class ApiClient(BaseModel):
-    """A member of a channel."""
+    """A member of a channel; `chan_info` is what its subscription brought."""
 
     user: str
     client: str
+    chan_info: Any = None
 
 
 class ApiPresence(BaseModel):
@@ -242,7 +243,7 @@ METHODS: Final[dict[str, Method]] = {
     "subscribe": Method(
         "Have a user's connections hear a channel",
         ask.Subscribe,
-        {**_LOBBY, "user": _ANN, "recover_since": {"epoch": _EPOCH, "offset": 6}},
+        {**_LOBBY, "user": _ANN, "recover_since": {"epoch": _EPOCH, "offset": 6}, "info": {"role": "host"}},
         ApiEmpty,
         {},
     ),

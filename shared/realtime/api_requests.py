@@ -6,14 +6,16 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from shared.auth.subscription_tokens import MAX_INFO_BYTES
 from shared.errors import Invalid, NotAvailable
 from shared.realtime.json_depth import TooDeep, refuse_deep
-from shared.realtime.namespaces import check_name
+from shared.realtime.namespaces import Namespace, check_name
 from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnect, SubscribeOptions
 
 MAX_KEY_BYTES: Final = 128
 # What a WebSocket close frame has room for; SDKs take the reason from our push, but apps may copy it there.
 _MAX_REASON_BYTES: Final = 123
+_MAX_DATA_BYTES: Final = 16_384
 _ID: Final = re.compile(r"[\x21-\x7e]{1,75}")
 _MISSING: Final = msgspec.Raw(b"")
 _Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -120,16 +122,62 @@ class Unsubscribe(OfUser, kw_only=True):
     channel: str | None = None
 
 
+class Flag(msgspec.Struct, kw_only=True):
+    """Centrifugo's BoolValue."""
+
+    value: bool = False
+
+
+class Override(msgspec.Struct, kw_only=True):
+    """Options of one subscription: joins and leaves may be told to it; the rest is as its namespace says."""
+
+    presence: Flag | None = None
+    join_leave: Flag | None = None
+    force_push_join_leave: Flag | None = None
+    force_positioning: Flag | None = None
+    force_recovery: Flag | None = None
+
+    def tells_joins(self, namespace: Namespace) -> bool:
+        """Raises NotAvailable where something else would be overridden."""
+        tells = namespace.force_push_join_leave or _is_set(self.force_push_join_leave)
+        usual = {
+            "presence": namespace.presence,
+            "join_leave": namespace.join_leave,
+            "force_push_join_leave": tells,
+            "force_positioning": namespace.recoverable,
+            "force_recovery": namespace.recoverable,
+        }
+        for name, is_on in usual.items():
+            if getattr(self, name) is not None and _is_set(getattr(self, name)) != is_on:
+                raise NotAvailable(f"{name} is as the channel's namespace says")
+        return tells
+
+
 class Subscribe(Unsubscribe, kw_only=True):
-    """Has a user's connections hear a channel, from a position where it is still in the log."""
+    """Has a user's connections hear a channel, from a position where it is still in the log.
+
+    `info` is shown in presence, joins and leaves; `data` comes with the push that tells the client.
+    """
 
     recover_since: Position | None = None
+    info: msgspec.Raw = msgspec.field(default_factory=_missing)
+    b64info: str | None = None
+    data: msgspec.Raw = msgspec.field(default_factory=_missing)
+    b64data: str | None = None
+    override: Override | None = None
 
-    def options(self) -> SubscribeOptions:
+    def options(self, namespace: Namespace) -> SubscribeOptions:
+        joins = self.override is not None and self.override.tells_joins(namespace)
         since = self.recover_since
         if since is None:
-            return SubscribeOptions()
-        return SubscribeOptions(recover=True, epoch=since.epoch, offset=since.offset)
+            return SubscribeOptions(join_leave=joins)
+        return SubscribeOptions(recover=True, epoch=since.epoch, offset=since.offset, join_leave=joins)
+
+    def shown_info(self) -> str:
+        return _compact("info", self.info, self.b64info, MAX_INFO_BYTES)
+
+    def shown_data(self) -> str:
+        return _compact("data", self.data, self.b64data, _MAX_DATA_BYTES)
 
 
 class ListChannels(msgspec.Struct, kw_only=True):
@@ -215,12 +263,25 @@ def named(channel: str | None) -> str:
     return check_name(channel)
 
 
+def _is_set(flag: Flag | None) -> bool:
+    return flag is not None and flag.value
+
+
+def _compact(name: str, plain: msgspec.Raw, b64: str | None, most: int) -> str:
+    """JSON text in one line, or an empty text for none (or null). Raises Invalid above `most` bytes."""
+    given = _json_in(b64) if b64 else bytes(plain)
+    compact = msgspec.json.format(given, indent=-1) if given else b"null"
+    if len(compact) > most:
+        raise Invalid(f"{name} of a subscription has at most {most} bytes")
+    return "" if compact == b"null" else compact.decode()
+
+
 def _json_in(text: str) -> bytes:
-    """Binary publications are not for JSON clients, so what is inside must be JSON."""
+    """Binary is not for JSON clients, so what is inside must be JSON."""
     try:
         data = base64.b64decode(text, validate=True)
         refuse_deep(data.decode())
         msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise Invalid("b64data must hold JSON") from error
+        raise Invalid("base64 must hold JSON") from error
     return data

@@ -56,7 +56,13 @@ PUSHES: Final[dict[str, dict[str, Any]]] = {
     "subscribe": {
         "push": {
             "channel": "news:today",
-            "subscribe": {"recoverable": True, "positioned": True, "epoch": "Zk3Qd1xA", "offset": 12},
+            "subscribe": {
+                "recoverable": True,
+                "positioned": True,
+                "epoch": "Zk3Qd1xA",
+                "offset": 12,
+                "data": {"title": "Today"},
+            },
         },
     },
     "unsubscribe": {

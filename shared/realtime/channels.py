@@ -177,11 +177,22 @@ class Channels:
         self._redis.run(_HISTORY_REMOVE, channel_keys(scope, channel), idempotent=True)
 
     def subscribe_user(
-        self, scope: TenantScope, user: str, channel: str, options: SubscribeOptions, *, client: str = ""
+        self,
+        scope: TenantScope,
+        user: str,
+        channel: str,
+        options: SubscribeOptions,
+        *,
+        client: str = "",
+        info: str = "",
+        data: str = "",
     ) -> int:
-        """Has the user's connections (only `client`, if given) hear the channel; returns how many do."""
+        """Has the user's connections (only `client`, if given) hear the channel; returns how many do.
+
+        `info` (shown to others) and `data` (for the client) are JSON texts of one line, or empty.
+        """
         found = self._sockets_of(scope, user, client)
-        return sum(self._connections.subscribe_by_server(socket, channel, options) for socket in found)
+        return sum(self._connections.subscribe_by_server(socket, channel, options, info, data) for socket in found)
 
     def unsubscribe_user(self, scope: TenantScope, user: str, channel: str, *, client: str = "") -> int:
         """Takes the user's connections (only `client`, if given) out of the channel; returns how many were in it."""

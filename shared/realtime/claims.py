@@ -94,8 +94,11 @@ class Claim:
         if kind == "g" and want_offset and recovered != "1":
             return Served(connection, cmd, [error_reply(int(cmd), UnrecoverablePosition()).encode()], "drop")
         missed = self._missed(int(want_offset), position) if recovered == "1" else []
-        fitting, overflow = _fit(missed)
-        result = self._subscription(epoch, position[0], recovered == "1", want_offset != "", fitting)
+        # SDKs look for what was missed in replies only: a push tells where it begins, and others bring it.
+        is_push = kind == "p"
+        fitting, overflow = ((), missed) if is_push else _fit(missed)
+        begins = int(want_offset) if is_push and missed else position[0]
+        result = self._subscription(epoch, begins, recovered == "1", want_offset != "", fitting)
         frames = [
             self._reply(kind, int(cmd), result, extra),
             *packed(self._push(entry) for entry in overflow),
@@ -138,9 +141,9 @@ class Claim:
         if kind == "c":
             subs = f'"subs":{{{quoted(self._channel)}:{{{subscription}}}}}'
             return f'{{"id":{cmd},"connect":{{{extra},{subs}}}}}'.encode()
-        if kind == "p":
-            return f'{{"push":{{"channel":{quoted(self._channel)},"subscribe":{{{subscription}}}}}}}'.encode()
         members = ",".join(part for part in (extra, subscription) if part)
+        if kind == "p":
+            return f'{{"push":{{"channel":{quoted(self._channel)},"subscribe":{{{members}}}}}}}'.encode()
         return f'{{"id":{cmd},"subscribe":{{{members}}}}}'.encode()
 
     def _push(self, entry: _Entry) -> str:

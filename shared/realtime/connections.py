@@ -155,7 +155,9 @@ class Connections:
             raise refused(status)
         return status == "ok"
 
-    def subscribe_by_server(self, socket: Socket, channel: str, options: SubscribeOptions) -> bool:
+    def subscribe_by_server(
+        self, socket: Socket, channel: str, options: SubscribeOptions, info: str = "", data: str = ""
+    ) -> bool:
         """Has the connection hear the channel; a push tells it. False when it has gone."""
         args: dict[str, Argument] = {
             **self._frame(socket, Permission.READ),
@@ -163,10 +165,10 @@ class Connections:
             "cmd": "",
             "kind": "p",
             "lane_size": self._settings.lane_size,
-            "max_channels": self._settings.max_channels_per_connection,
-            "info": client_info(socket.user, socket.connection),
+            "max_channels": self._max_channels,
+            "info": client_info(socket.user, socket.connection, info),
             "ends": "",
-            "extra": "",
+            "extra": f'"data":{data}' if data else "",
             **_wanted(options, namespace_of(channel)),
         }
         status = self._in_its_lane(_SUBSCRIBE, socket, channel, args)

@@ -46,19 +46,27 @@ class Publication(_Told, kw_only=True):
     tags: dict[str, str] | UnsetType = UNSET
 
 
-class Subscribed(_Told, kw_only=True):
-    """A subscription, its token's life and its position; `publications` are all that was missed, if `recovered`."""
-
-    expires: bool | UnsetType = UNSET
-    ttl: _Ttl | UnsetType = UNSET
-
+class _Placed(_Told, kw_only=True):
     recoverable: bool | UnsetType = UNSET
     positioned: bool | UnsetType = UNSET
     epoch: str | UnsetType = UNSET
     offset: _Uint64 | UnsetType = UNSET
     was_recovering: bool | UnsetType = UNSET
     recovered: bool | UnsetType = UNSET
+
+
+class Subscribed(_Placed, kw_only=True):
+    """A subscription, its token's life and its position; `publications` are all that was missed, if `recovered`."""
+
+    expires: bool | UnsetType = UNSET
+    ttl: _Ttl | UnsetType = UNSET
     publications: list[Publication] | UnsetType = UNSET
+
+
+class SubscribedByServer(_Placed, kw_only=True):
+    """A subscription that the backend made, with its `data`; what was missed, if `recovered`, follows in pushes."""
+
+    data: Any = UNSET
 
 
 class _Lifetime(_Told, kw_only=True):
@@ -162,7 +170,7 @@ class Push(_Told, kw_only=True):
     pub: Publication | UnsetType = UNSET
     join: Membership | UnsetType = UNSET
     leave: Membership | UnsetType = UNSET
-    subscribe: Subscribed | UnsetType = UNSET
+    subscribe: SubscribedByServer | UnsetType = UNSET
     unsubscribe: Unsubscribed | UnsetType = UNSET
     disconnect: Disconnected | UnsetType = UNSET
 

@@ -14,6 +14,7 @@ from shared.errors import Internal, Invalid, MethodNotFound, NotAvailable, Traff
 from shared.observe.log import failed
 from shared.realtime import api_requests as ask
 from shared.realtime.channels import Channels, ListedConnection
+from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import (
     EXPIRED,
     FORCE_DISCONNECT,
@@ -33,7 +34,10 @@ _Answer = dict[str, Any]
 
 
 class ServerApi:
-    """Runs a method for a caller and answers as Centrifugo does: `{"result": …}` or `{"error": {code, message}}`."""
+    """Runs a method for a caller and answers as Centrifugo does: `{"result": …}` or `{"error": {code, message}}`.
+
+    We hand out no client sessions (`session` of requests), so that no connection is meant where one is named.
+    """
 
     def __init__(self, channels: Channels, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
         self._channels = channels
@@ -141,14 +145,18 @@ class ServerApi:
 
     def _subscribe(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.Subscribe = ask.decoded(body, ask.Subscribe)
-        channel = ask.named(asked.channel)
-        self._channels.subscribe_user(caller.scope, asked.name(), channel, asked.options(), client=asked.client or "")
+        user, channel = asked.name(), ask.named(asked.channel)
+        options, info, data = asked.options(namespace_of(channel)), asked.shown_info(), asked.shown_data()
+        if not asked.session:
+            client = asked.client or ""
+            self._channels.subscribe_user(caller.scope, user, channel, options, client=client, info=info, data=data)
         return {}
 
     def _unsubscribe(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.Unsubscribe = ask.decoded(body, ask.Unsubscribe)
-        channel = ask.named(asked.channel)
-        self._channels.unsubscribe_user(caller.scope, asked.name(), channel, client=asked.client or "")
+        user, channel = asked.name(), ask.named(asked.channel)
+        if not asked.session:
+            self._channels.unsubscribe_user(caller.scope, user, channel, client=asked.client or "")
         return {}
 
     def _disconnect(self, caller: Identity, body: bytes) -> _Answer:
@@ -211,7 +219,6 @@ class ServerApi:
         self, caller: Identity, whose: ask.OfUser, why: ServerDisconnect, spared: frozenset[str] = frozenset()
     ) -> None:
         user = whose.name()
-        # We hand out no client sessions, so none can be meant.
         if not whose.session:
             self._channels.disconnect_user(caller.scope, user, why, client=whose.client or "", spared=spared)
 

@@ -190,7 +190,11 @@ def everything_that_clients_say(gateway: Gateway) -> Iterator[dict[str, Any]]:
 def everything_that_a_server_does(world: World, direct: "redis.Redis") -> None:
     """Publications with tags and without a place in history, a member whose next entry is gone, one whom it added."""
     client = world.client()
-    world.realtime.channels.subscribe_user(world.scope, client.user, "chat:added", SubscribeOptions())
+    world.publish("chat:added", 1)
+    since = SubscribeOptions(
+        recover=True, epoch=world.realtime.channels.history(world.scope, "chat:added", limit=0).epoch
+    )
+    world.realtime.channels.subscribe_user(world.scope, client.user, "chat:added", since, data='{"by":"the backend"}')
     world.subscribe(client, CHANNEL)
     world.realtime.channels.publish(world.scope, CHANNEL, b"1", tags={"kind": "test"}, skip_history=True)
     channel = str(channel_keys(world.scope, CHANNEL)["channel"])

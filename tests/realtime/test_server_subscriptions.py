@@ -34,8 +34,20 @@ def test_a_subscription_by_the_server_may_recover(world: World) -> None:
     epoch = world.realtime.channels.history(world.scope, CHANNEL, limit=0).epoch
     subscribed(world, "ann", recover=True, epoch=epoch, offset=1)
     (told,) = world.sent.pushes(client.connection, "subscribe")
-    assert told["recovered"] is True
-    assert told["publications"] == [{"offset": 2, "data": 2}]
+    assert (told["recovered"], told["offset"]) == (True, 1)
+    assert "publications" not in told
+    assert world.sent.pushes(client.connection, "pub") == [{"offset": 2, "data": 2}]
+    world.publish(CHANNEL, 3)
+    assert world.sent.offsets(client.connection, CHANNEL) == [2, 3]
+
+
+def test_a_subscription_by_the_server_that_cannot_recover_begins_at_the_top(world: World) -> None:
+    client = world.client("ann")
+    world.publish(CHANNEL, 1, 2)
+    subscribed(world, "ann", recover=True, epoch="another", offset=1)
+    (told,) = world.sent.pushes(client.connection, "subscribe")
+    assert (told["was_recovering"], told.get("recovered"), told["offset"]) == (True, None, 2)
+    assert world.sent.pushes(client.connection, "pub") == []
 
 
 def test_one_connection_may_be_chosen(world: World) -> None:
