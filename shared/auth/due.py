@@ -1,7 +1,8 @@
 """Which tenants have something due: sixteen zsets of `kind|tenant` by the earliest deadline (unix ms).
 
 An entry is written before the tenant's script and in the same round trip, so it may come for nothing; an
-environment writes one only when the deadline that it knows of is later or past.
+environment writes one only when the deadline that it knows of is later or past. Since sweep may come upon that one
+meanwhile, each note says in the same command how long it is trusted, and for so long sweep goes on looking.
 """
 
 import time
@@ -19,10 +20,12 @@ SHARDS: Final = 16
 SOCKET: Final = "socket"
 _SWEEP_LEASE_MS: Final = 58_000
 _VISIT_MS: Final = 60_000
-# Whether a note arrived is not known here; a lost one is made up for by the next after this time.
+# Should the entry be lost all the same, it is made up for by the next note after this time.
 _TRUSTED_MS: Final = 60_000
-# By then nobody trusts a note that was there when the entry was found empty.
-_EMPTY_MS: Final = 2 * _TRUSTED_MS
+# Clocks differ, and what was sent in trust of a note may arrive a little after that.
+_UNDER_WAY_MS: Final = 5_000
+# A trust stands among the deadlines as what its end is short of this: LT then keeps the latest, and none is ever due.
+_NEVER_MS: Final = 1 << 52
 _SETTLE: Final = script(__file__, "settle")
 
 
@@ -42,11 +45,6 @@ class Due:
     def member(self) -> str:
         return f"{self.kind}|{self.name}"
 
-    @property
-    def found_empty_before(self) -> bool:
-        """Deadlines are even; an odd one says that the last visit found nothing."""
-        return self.deadline_ms % 2 == 1
-
 
 class DueIndex:
     """Notes deadlines, and lists the tenants whose time has come."""
@@ -55,15 +53,24 @@ class DueIndex:
         self._redis = redis
         self._now = now
         self._noted: dict[tuple[str, str], tuple[int, float]] = {}
+        self._failures = 0
 
     def note(self, scope: TenantScope, kind: str, deadline_ms: int) -> list[list[Argument]]:
         """The commands (none or one) to send before the script that creates what is due then."""
-        known, noted_ms = self._noted.get((kind, scope.label), (0, 0.0))
+        self._doubt_what_may_be_lost()
+        known, trusted_ms = self._noted.get((kind, scope.label), (0, 0.0))
         now_ms = self._now() * 1000
-        if now_ms < known <= deadline_ms and now_ms - noted_ms < _TRUSTED_MS:
+        if known <= deadline_ms and now_ms < trusted_ms:
             return []
-        self._noted[kind, scope.label] = (deadline_ms, now_ms)
-        return [_adding(kind, scope.label, deadline_ms)]
+        trusted_ms = min(deadline_ms, now_ms + _TRUSTED_MS)
+        self._noted[kind, scope.label] = (deadline_ms, trusted_ms)
+        trust: list[Argument] = [_trust_until(trusted_ms + _UNDER_WAY_MS), _trust(kind, scope.label)]
+        return [[*_adding(kind, scope.label, deadline_ms), *trust]]
+
+    def _doubt_what_may_be_lost(self) -> None:
+        if self._failures != self._redis.failures:
+            self._failures = self._redis.failures
+            self._noted.clear()
 
     def note_socket(self, connection: str, deadline_ms: int) -> None:
         """A socket without identity is looked at then."""
@@ -94,7 +101,7 @@ class DueIndex:
 
     def visit(self, entry: Due) -> int:
         """Marks the entry as looked at and returns the mark for `settle`; after a crash it is due again soon."""
-        mark = _even(self._now() * 1000 + _VISIT_MS)
+        mark = int(self._now() * 1000) + _VISIT_MS
         self._redis.call("ZADD", _key(_shard(entry.name)), mark, entry.member, idempotent=True)
         return mark
 
@@ -103,28 +110,36 @@ class DueIndex:
         self._redis.pipeline([["ZREM", _key(_shard(entry.name)), entry.member] for entry in entries], idempotent=True)
 
     def settle(self, entry: Due, mark: int, next_ms: int | None) -> None:
-        """After a visit: the next deadline; an entry found empty is looked at once more before it goes.
+        """After a visit: the next deadline, if any; as long as an environment trusts a note, the next sweep's.
 
         What a visit left undone is due again now and not before, so that others have their turn first.
         """
-        if next_ms is not None:
-            following = str(_even(max(next_ms, self._now() * 1000)))
-        else:
-            following = "" if entry.found_empty_before else str(_even(self._now() * 1000 + _EMPTY_MS) + 1)
+        now_ms = int(self._now() * 1000)
         self._redis.run(
             _SETTLE,
             {"due": _key(_shard(entry.name))},
-            {"member": entry.member, "expected": mark, "next": following},
+            {
+                "member": entry.member,
+                "trust": _trust(entry.kind, entry.name),
+                "expected": mark,
+                "next": "" if next_ms is None else max(next_ms, now_ms),
+                "now_ms": now_ms,
+                "over": _trust_until(now_ms),
+            },
             idempotent=True,
         )
 
 
-def _even(milliseconds: float) -> int:
-    return int(milliseconds) // 2 * 2
-
-
 def _adding(kind: str, name: str, deadline_ms: int) -> list[Argument]:
-    return ["ZADD", _key(_shard(name)), "LT", _even(deadline_ms), f"{kind}|{name}"]
+    return ["ZADD", _key(_shard(name)), "LT", deadline_ms, f"{kind}|{name}"]
+
+
+def _trust(kind: str, name: str) -> str:
+    return f"trust|{kind}|{name}"
+
+
+def _trust_until(milliseconds: float) -> int:
+    return _NEVER_MS - int(milliseconds)
 
 
 def _shard(name: str) -> int:

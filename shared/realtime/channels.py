@@ -14,7 +14,7 @@ from shared.auth.identity import Identity
 from shared.auth.sockets import Socket, Sockets
 from shared.errors import LimitReached, NotAvailable, TooLarge, UnrecoverablePosition
 from shared.realtime.connections import READ, Connections
-from shared.realtime.delivery import Delivery, Lane, channel_keys, lane_key, user_key
+from shared.realtime.delivery import Delivery, Lane, channel_keys, lane_key, new_epoch, user_key
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, SubscribeOptions, publication_body
 from shared.realtime.refusals import ConnectionGone, refused
@@ -154,7 +154,7 @@ class Channels:
         keys = {**channel_keys(scope, channel), **self._asking_key(scope, on_behalf)}
         args: dict[str, Argument] = {
             **self._asking(channel, on_behalf),
-            "birth": self._delivery.event(scope, channel).args["birth"],
+            "birth": new_epoch(),
             "since_offset": "" if since is None else since.offset,
             "since_epoch": "" if since is None else since.epoch,
             "limit": limit,

@@ -112,21 +112,25 @@ class Delivery:
         self._reap = reap
 
     def event(self, scope: TenantScope, channel: str, second: str | None = None, *, lane: int = 1) -> Event:
-        """What a script needs to append to `channel` (and to `second`) and to claim its lane."""
+        """What a script needs to append to `channel` (and to `second`) and to claim its lane; to be sent at once."""
+        return self._event(scope, channel, second, lane, self.note_lanes(scope))
+
+    def _event(
+        self, scope: TenantScope, channel: str, second: str | None, lane: int, before: list[list[Argument]]
+    ) -> Event:
         options = namespace_of(channel)
         args: dict[str, Argument] = {
             "channel": channel,
             "owner": secrets.token_urlsafe(9),
-            "birth": secrets.token_urlsafe(6),
+            "birth": new_epoch(),
             "history_size": options.log_size,
             "history_ttl_ms": options.log_ttl_ms,
             "join_leave": int(options.join_leave),
         }
         keys = {**channel_keys(scope, channel), "leases": scope.key("leases"), "lanes": scope.key("lanes")}
-        before = self.note_lanes(scope)
         other = None
         if second is not None:
-            other = self.event(scope, second)
+            other = self._event(scope, second, None, 1, [])
             # One script takes both lanes, in one name.
             other.own_args["owner"] = args["owner"]
         return Event(scope, channel, time.monotonic(), keys, args, before, lane, other)
@@ -147,16 +151,14 @@ class Delivery:
 
     def wake(self, scope: TenantScope, channel: str, until: float, lane: int = 1) -> Delivered:
         """Takes a lane that may have work and drains it until `until` (time.monotonic); harmless when it has none."""
-        event = self.event(scope, channel, lane=lane)
-        claim = self._redis.run(_WAKE, event.lane_keys, event.lane_args)
+        event, claim = self._wake(scope, Lane(channel, lane))
         return self._drain(event, claim, until)
 
     def settle(self, scope: TenantScope, lane: Lane, until: float) -> bool:
         """Sees to it that the lane's members have got all there is; False when that was not so by `until`."""
         pause = _FIRST_PAUSE_S
         while time.monotonic() < until:
-            event = self.event(scope, lane.channel, lane=lane.number)
-            claim = self._redis.run(_WAKE, event.lane_keys, event.lane_args)
+            event, claim = self._wake(scope, lane)
             if claim == "idle":
                 return True
             if claim == "held":
@@ -164,6 +166,11 @@ class Delivery:
                 pause = min(_LONGEST_PAUSE_S, pause * 2)
             self._drain(event, claim, until)
         return False
+
+    def _wake(self, scope: TenantScope, lane: Lane) -> tuple[Event, Any]:
+        """Needs no note: a lane with work stands in the tenant's `lanes`, which sweep looks at until it is empty."""
+        event = self._event(scope, lane.channel, None, lane.number, [])
+        return event, self._redis.run(_WAKE, event.lane_keys, event.lane_args)
 
     def enqueue(self, scope: TenantScope, lanes: Sequence[Lane], delay_s: int = 0) -> None:
         """Has `deliver` look at these lanes; where the queue is down, sweep finds them."""
@@ -266,6 +273,10 @@ def _pause_after(batch: Claim) -> int:
     if Outcome.UNSENT not in outcomes:
         return 0
     return _THROTTLED_S if Outcome.DELIVERED in outcomes else _REFUSED_S
+
+
+def new_epoch() -> str:
+    return secrets.token_urlsafe(6)
 
 
 def channel_keys(scope: TenantScope, channel: str) -> dict[str, Key]:

@@ -25,6 +25,9 @@ class Redis:
     are closed by `close()` or with the object.
     """
 
+    failures = 0
+    """How many requests may not have arrived."""
+
     def __init__(self, url: str, token: str, *, timeout_ms: int, connect_timeout_ms: int) -> None:
         self._upstash = _Upstash(_address(url), _credential(token), timeout_ms, connect_timeout_ms)
         self.close: Callable[[], None] = weakref.finalize(self, self._upstash.close)
@@ -90,15 +93,22 @@ class Redis:
     def call(self, *command: Argument, idempotent: bool = False) -> Any:
         """Executes one command."""
         wire = _wire(command)
-        return _attempt(lambda: self._upstash.execute(wire), idempotent)
+        return self._attempt(lambda: self._upstash.execute(wire), idempotent)
 
     def pipeline(self, commands: Sequence[Sequence[Argument]], *, idempotent: bool = False) -> list[Any]:
         """Executes the commands in order in one round trip; where one fails its item is a CommandRefused."""
         if not commands:
             return []
         wire = [_wire(command) for command in commands]
-        results: list[Any] = _attempt(lambda: self._upstash.execute_many(wire), idempotent)
+        results: list[Any] = self._attempt(lambda: self._upstash.execute_many(wire), idempotent)
         return results
+
+    def _attempt(self, send: Callable[[], _T], idempotent: bool) -> _T:
+        try:
+            return _tried_again(send, idempotent)
+        except (Unreachable, OutcomeUnknown):
+            self.failures += 1
+            raise
 
 
 class _Upstash(PublishedRedis):
@@ -158,7 +168,7 @@ def _in_order(script: Script, names: Sequence[str], given: Mapping[str, _T]) -> 
     return [given[name] for name in names]
 
 
-def _attempt(send: Callable[[], Any], idempotent: bool) -> Any:
+def _tried_again(send: Callable[[], _T], idempotent: bool) -> _T:
     try:
         return send()
     except Unreachable as error:

@@ -1,19 +1,15 @@
 """What sweep does: ghosts go, idle sockets stay, lanes go on, unproven sockets are closed."""
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
-from itertools import count
 
 import pytest
 import redis
 
-from shared.auth.due import SHARDS, SOCKET, Due, DueIndex, _shard
 from shared.realtime import upkeep
 from shared.realtime.delivery import user_key
 from shared.realtime.sender import Outcome, Post, Report
-from shared.tenant.scope import SCOPE_SEAL, TenantScope
 from tests.realtime.conftest import World
 from tests.support.simulation import Clock
 
@@ -126,82 +122,6 @@ def test_a_socket_without_identity_is_closed_as_stale(world: World) -> None:
     world.realtime.upkeep.prove_or_close(["nobody", client.connection])
     assert [push["code"] for push in world.sent.pushes("nobody", "disconnect")] == [3502]
     assert world.sent.closed == ["nobody"]
-
-
-def entries(world: World, kind: str) -> list[Due]:
-    return [entry for entry in world.realtime.due.due() if (entry.kind, entry.name) == (kind, world.scope.label)]
-
-
-def test_a_noted_deadline_is_found_when_it_has_passed(world: World, redis_direct: "redis.Redis") -> None:
-    due, now_ms = world.realtime.due, int(time.time() * 1000)
-    world.realtime.redis.pipeline(due.note(world.scope, "things", now_ms + 60_000))
-    assert entries(world, "things") == []
-    assert due.note(world.scope, "things", now_ms + 70_000) == []
-    world.realtime.redis.pipeline(due.note(world.scope, "things", now_ms - 2_000))
-    (entry,) = entries(world, "things")
-    assert entry.scope == world.scope
-
-
-def test_a_note_that_was_lost_is_made_up_for_within_a_minute(world: World) -> None:
-    clock = [time.time()]
-    due = DueIndex(world.realtime.redis, lambda: clock[0])
-    in_nine_minutes = int((clock[0] + 540) * 1000)
-    assert due.note(world.scope, "leases", in_nine_minutes) != []
-    assert due.note(world.scope, "leases", in_nine_minutes + 1000) == []
-    clock[0] += 61
-    assert due.note(world.scope, "leases", in_nine_minutes + 61_000) != []
-
-
-def test_an_entry_found_empty_twice_goes(world: World, redis_direct: "redis.Redis") -> None:
-    due = world.realtime.due
-    world.realtime.redis.pipeline(due.note(world.scope, "things", 2_000))
-    (entry,) = entries(world, "things")
-    due.settle(entry, due.visit(entry), None)
-    shard = next(key for key in redis_direct.scan_iter(match="{sys}:due:*") if redis_direct.zscore(key, entry.member))
-    score = redis_direct.zscore(shard, entry.member)
-    assert score is not None
-    # Environments trust their notes for a minute, so what they left out meanwhile is found.
-    assert 60_000 < score - time.time() * 1000 <= 121_000
-    again = Due(entry.kind, entry.name, int(score))
-    assert again.found_empty_before
-    due.settle(again, due.visit(again), None)
-    assert redis_direct.zscore(shard, entry.member) is None
-
-
-def test_a_deadline_noted_during_a_visit_is_not_lost(world: World) -> None:
-    due = world.realtime.due
-    world.realtime.redis.pipeline(due.note(world.scope, "things", 2_000))
-    (entry,) = entries(world, "things")
-    mark = due.visit(entry)
-    world.realtime.redis.pipeline(due.note(world.scope, "things", 1_000))
-    due.settle(entry, mark, None)
-    assert [found.deadline_ms for found in entries(world, "things")] == [1_000]
-
-
-def tenant_of_shard(shard: int) -> TenantScope:
-    labels = (f"t{secrets.token_hex(6)}" for _ in count())
-    return next(TenantScope(label, SCOPE_SEAL) for label in labels if _shard(label) == shard)
-
-
-def test_a_tenant_whose_work_never_ends_waits_until_others_had_their_turn(world: World) -> None:
-    busy, waiting = tenant_of_shard(0), tenant_of_shard(SHARDS - 1)
-    now = int(time.time())
-    due = DueIndex(world.realtime.redis, lambda: now)
-    world.realtime.redis.pipeline([*due.note(busy, "things", 2_000), *due.note(waiting, "things", (now - 60) * 1000)])
-
-    def in_turn(later_s: int) -> list[Due]:
-        found = DueIndex(world.realtime.redis, lambda: now + later_s).due()
-        return [entry for entry in found if entry.name in (busy.label, waiting.label)]
-
-    first, _ = in_turn(0)
-    assert first.scope == busy
-    due.settle(first, due.visit(first), 2_000)
-    assert [entry.scope for entry in in_turn(60)] == [waiting, busy]
-
-
-def test_pending_sockets_are_due_by_their_connection(world: World) -> None:
-    world.realtime.due.note_socket(f"pending-{world.scope.label}", 2_000)
-    assert f"pending-{world.scope.label}" in {entry.name for entry in world.realtime.due.due() if entry.kind == SOCKET}
 
 
 def make_old(world: World, direct: "redis.Redis", connection: str, user: str, minutes: int) -> None:

@@ -1,9 +1,13 @@
 -- settle: after a visit, gives an entry of the due index its next deadline, unless somebody noted an earlier one
 -- KEYS due
--- ARGV member, expected, next
--- RETURNS 1 when it was set or removed
-if redis.call('ZSCORE', K.due, A.member) ~= A.expected then
-  return A.next ~= '' and redis.call('ZADD', K.due, 'LT', 'CH', A.next, A.member) or 0
+-- ARGV member, trust, expected, next, now_ms, over
+-- While somebody trusts a note (the score of `trust` is below `over`), the next sweep looks again.  next: '' is never.
+-- RETURNS how many members it set or removed
+local held = redis.call('ZMSCORE', K.due, A.member, A.trust)
+local trusted = held[2] and tonumber(held[2]) < tonumber(A.over)
+local following = trusted and A.now_ms or A.next
+if following ~= '' then
+  local flag = held[1] == A.expected and 'CH' or 'LT'
+  return redis.call('ZADD', K.due, flag, following, A.member)
 end
-if A.next == '' then return redis.call('ZREM', K.due, A.member) end
-return redis.call('ZADD', K.due, 'CH', A.next, A.member)
+return held[1] == A.expected and redis.call('ZREM', K.due, A.member, A.trust) or 0
