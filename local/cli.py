@@ -12,29 +12,37 @@ from local.refused import Refused
 from local.tokens import access_token
 
 _HIGHEST_BASE = 65_530
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; errors are one line on standard error."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.run is None:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         asked.run(asked)
     except (PermissionError, Refused) as error:
         print(f"traffic-cop: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="traffic-cop", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
     up = commands.add_parser("up", help="run everything on this machine until Ctrl-C")
     up.add_argument("--json", action="store_true", help="print one line of JSON once ready, and nothing else")
     up.add_argument(
         "--port-base", type=_port_base, default=DEFAULT_BASE, metavar="N", help="0: free ports (default 4000)"
     )
     up.add_argument("--workers", type=_workers, default=3, metavar="N", help="environments per function (default 3)")
-    up.add_argument("--data", type=Path, metavar="DIR", help="keep Redis, S3 and the users there from run to run")
+    up.add_argument("--data", type=_folder, metavar="DIR", help="keep Redis, S3 and the users there from run to run")
     up.add_argument("--verbose", action="store_true", help="show what the functions print")
     up.set_defaults(run=_up)
     token = commands.add_parser("token", help="print an access token of a user of the running stack")
@@ -61,6 +69,13 @@ def _workers(text: str) -> int:
     return workers
 
 
+def _folder(text: str) -> Path:
+    path = Path(text).resolve()
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
+    return path
+
+
 def _number(text: str) -> int:
     try:
         return int(text)
@@ -73,8 +88,7 @@ def _up(asked: argparse.Namespace) -> None:
     from local.stack import StackOptions
     from local.up import up
 
-    data = asked.data.resolve() if asked.data else None
-    options = StackOptions(port_base=asked.port_base, workers=asked.workers, data_dir=data, verbose=asked.verbose)
+    options = StackOptions(port_base=asked.port_base, workers=asked.workers, data_dir=asked.data, verbose=asked.verbose)
     up(options, asked.json)
 
 

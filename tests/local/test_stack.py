@@ -375,6 +375,24 @@ def whose(token: str, told: dict[str, Any]) -> object:
     return httpx.get(f"{told['supabase_url']}/auth/v1/user", headers=headers).json()["email"]
 
 
+def test_without_a_command_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert "run everything on this machine" in told
+    assert "print an access token" in told
+
+
+def test_an_early_ctrl_c_ends_it_without_a_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(port_base: int | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rundir, "find", interrupted)
+    assert main(["token", "alice@acme.test"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_token_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "alice@acme.test", "--port-base", "65000"]) == 1
     printed = capsys.readouterr()
@@ -388,7 +406,8 @@ def test_a_token_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> No
         (["up", "--workers", "0"], "at least 1"),
         (["up", "--port-base", "80"], "1024 to"),
         (["up", "--port-base", "many"], "is not a number"),
-        ([], "required"),
+        (["up", "--data", __file__], "is not a folder"),
+        (["token"], "required"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
