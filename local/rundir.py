@@ -70,13 +70,18 @@ def find(port_base: int | None = None) -> dict[str, Any]:
 
     Raises `NotRunning`.
     """
-    # Tests run stacks of their own meanwhile; README's addresses are those of the default ports.
-    running = sorted(_running(), key=lambda found: (found[1]["port_base"] == DEFAULT_BASE, found[0]))
-    for _, description in reversed(running):
+    for description in running():
         if port_base in (None, description["port_base"]):
-            return dict(description)
+            return description
     where = "" if port_base is None else f" at port base {port_base}"
     raise NotRunning(f"no stack is running{where}: start one with `traffic-cop up`")
+
+
+def running() -> list[dict[str, Any]]:
+    """The descriptions of all stacks that run: the one at the default ports first, then the newest."""
+    # Tests run stacks of their own meanwhile; README's addresses are those of the default ports.
+    found = sorted(_running(), key=lambda one: (one[1]["port_base"] == DEFAULT_BASE, one[0]), reverse=True)
+    return [description for _, description in found]
 
 
 def _running() -> Iterator[tuple[float, dict[str, Any]]]:

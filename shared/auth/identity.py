@@ -29,6 +29,11 @@ class Identity:
     source: Literal["token", "api_key"]
 
     @property
+    def tenant(self) -> str:
+        """The tenant's id, to be shown; what is to be done in the tenant takes the scope."""
+        return self.scope.label
+
+    @property
     def is_admin(self) -> bool:
         return Permission.ADMIN in self.permissions
 

@@ -2,8 +2,9 @@
 
     from tests import build_user_context_for_test, build_user_context_from_token, get_test_supabase_token
 
-By default tokens come from a local issuer with the demo users, through the real `supabase` client. With all of these
-set they come from a real project, and the same tests use that:
+Tokens come through the real `supabase` client from the stack that `traffic-cop up` runs, so that it takes them;
+without one from an issuer of the process's own with the same demo users. With all of these set they come from a real
+project, and the same tests use that:
 
     TEST_SUPABASE_URL        https://<ref>.supabase.co
     TEST_SUPABASE_ANON_KEY   its publishable (or anon) key
@@ -21,9 +22,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import httpx
+import jwt
 from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 
+from local import rundir
 from local.demo_users import DEMO_USERS, PASSWORD, add_demo_users
 from local.issuer import ThreadedIssuer
 from shared.auth.identify import Authenticator
@@ -45,20 +48,29 @@ class SupabaseProject:
 
 
 def supabase_project() -> SupabaseProject:
-    """The real project of TEST_SUPABASE_*, else the local issuer. Raises LookupError if only some of them are set."""
+    """The real project of TEST_SUPABASE_*, else the running stack's, else one of this process.
+
+    Raises LookupError if only some of the variables are set.
+    """
     named = [os.environ.get(name, "") for name in _VARIABLES]
     if all(named):
         return SupabaseProject(*named)
     if any(named):
         raise LookupError(f"set all of {', '.join(_VARIABLES)}, or none")
-    issuer = _local_issuer()
-    return SupabaseProject(issuer.url, issuer.anon_key, DEMO_USERS[0].email, PASSWORD)
+    for stack in rundir.running():
+        return _with_demo_users(stack["supabase_url"], stack["supabase_anon_key"])
+    issuer = _own_issuer()
+    return _with_demo_users(issuer.url, issuer.anon_key)
+
+
+def _with_demo_users(url: str, anon_key: str) -> SupabaseProject:
+    return SupabaseProject(url, anon_key, DEMO_USERS[0].email, PASSWORD)
 
 
 def get_test_supabase_token(email: str | None = None, password: str | None = None) -> str:
     """A fresh access token, signed in through the real `supabase` client; by default the project's test user's.
 
-    The local issuer knows the demo users (`alice@acme.test`, `amir@acme.test`, `bob@globex.test`).
+    Locally there are the demo users (`alice@acme.test`, `amir@acme.test`, `bob@globex.test`).
     """
     project = supabase_project()
     with httpx.Client() as http:
@@ -76,7 +88,7 @@ def build_user_context_from_token(token: str, tenant: str | None = None) -> Iden
 
     `tenant` chooses one for a user of several, as the header X-Tenant-Id does.
     """
-    settings = replace(Settings.from_env(os.environ), supabase_url=supabase_project().url)
+    settings = replace(Settings.from_env(os.environ), supabase_url=_project_of(token))
     return Authenticator(settings).from_token(token, tenant)
 
 
@@ -99,8 +111,21 @@ def build_user_context_for_test(
     )
 
 
+def _project_of(token: str) -> str:
+    """The address of the project that issued it, among those that we know; of others' tokens ours is the judge."""
+    ours = supabase_project().url
+    if os.environ.get(_VARIABLES[0]):
+        return ours
+    try:
+        claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except jwt.PyJWTError:
+        return ours
+    known = [stack["supabase_url"] for stack in rundir.running()] + [_own_issuer().url]
+    return next((url for url in known if claimed == f"{url}/auth/v1"), ours)
+
+
 @cache
-def _local_issuer() -> ThreadedIssuer:
+def _own_issuer() -> ThreadedIssuer:
     """Lives as long as the process."""
     issuer = ThreadedIssuer().__enter__()
     atexit.register(issuer.__exit__, None, None, None)
