@@ -1,11 +1,17 @@
-"""API keys of backends: `tck_<tenant>_<secret>`, kept as a hash in the tenant's own key space."""
+"""API keys of backends: `tck_<tenant>_<secret>`, kept as a hash in the tenant's own key space.
 
+`UPSTASH_REDIS_REST_URL=… UPSTASH_REDIS_REST_TOKEN=… python -m shared.auth.api_keys acme read write` makes one for the
+backend of acme; without permissions it is admin.
+"""
+
+import argparse
 import hashlib
 import json
 import re
 import secrets
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -13,10 +19,11 @@ import msgspec
 
 from shared.auth.identify import permissions_from
 from shared.auth.identity import Identity, Permission
-from shared.errors import InvalidApiKey, LimitReached
+from shared.errors import InvalidApiKey, LimitReached, TrafficCopError
+from shared.settings import settings
 from shared.state.client import Argument, Redis
 from shared.state.scripts import script
-from shared.tenant.scope import SCOPE_SEAL, TenantScope
+from shared.tenant.scope import SCOPE_SEAL, TenantScope, is_tenant_id
 
 MAX_KEYS: Final = 100
 _SECRET_BYTES: Final = 24
@@ -97,3 +104,25 @@ def _identity(scope: TenantScope, record: dict[str, Any]) -> Identity:
         expires_at=0,
         source="api_key",
     )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a new key, which nobody can show again; exits with 2 and the reason when there is none."""
+    parser = argparse.ArgumentParser(prog="python -m shared.auth.api_keys", description=__doc__)
+    parser.add_argument("tenant")
+    parser.add_argument("permissions", nargs="*", metavar="PERMISSION", type=Permission, help=", ".join(Permission))
+    parser.add_argument("--name", default="", help="what it is for")
+    asked = parser.parse_args(arguments)
+    if not is_tenant_id(asked.tenant):
+        parser.error("a tenant is 1 to 64 of A-Z a-z 0-9 _ -")
+    scope = TenantScope(asked.tenant, SCOPE_SEAL)
+    try:
+        keys = ApiKeys(Redis.from_settings(settings()))
+        key, _ = keys.create(scope, asked.name, asked.permissions or [Permission.ADMIN])
+    except TrafficCopError as error:
+        parser.error(str(error))
+    sys.stdout.write(f"{key}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """What routes ask for: the caller, who has proven himself and may do the operation, and parsed headers."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Query, Request
@@ -11,6 +12,7 @@ from shared.auth.permissions import PERMISSIONS, require
 from shared.errors import NoTenant, Unauthorized
 
 MAX_PAGE: Final = 200
+_DOTS_IN_TOKEN: Final = 2
 
 
 def identify(request: Request) -> Identity:
@@ -18,15 +20,22 @@ def identify(request: Request) -> Identity:
 
     Raises Unauthorized and its kin, or NoTenant.
     """
-    scheme, _, credential = request.headers.get("authorization", "").strip().partition(" ")
-    api_key = request.headers.get("x-api-key") or (credential.strip() if scheme.lower() == "apikey" else "")
+    api_key, token = _credentials(request.headers)
     if api_key:
         keys: ApiKeys = request.app.state.api_keys
         return _in_tenant(keys.identify(api_key), _asked_tenant(request))
-    if scheme.lower() != "bearer" or not credential.strip():
+    if not token:
         raise Unauthorized("send Authorization: Bearer <access token>, or X-API-Key: <key>")
     authenticator: Authenticator = request.app.state.authenticator
-    return authenticator.from_token(credential.strip(), _asked_tenant(request))
+    return authenticator.from_token(token, _asked_tenant(request))
+
+
+def _credentials(headers: Mapping[str, str]) -> tuple[str, str]:
+    """An API key, or an access token: `cent` sends either as a key, and only tokens have dots."""
+    scheme, _, credential = headers.get("authorization", "").strip().partition(" ")
+    sent = {scheme.lower(): credential.strip()}
+    api_key, token = headers.get("x-api-key") or sent.get("apikey", ""), sent.get("bearer", "")
+    return ("", api_key) if api_key.count(".") == _DOTS_IN_TOKEN else (api_key, token)
 
 
 def _in_tenant(identity: Identity, asked: str | None) -> Identity:

@@ -1,12 +1,15 @@
 """API keys: shown once, kept as a hash, the same answer for everything that is not a key."""
 
+from collections.abc import Iterator
+
 import pytest
 import redis
 
 from local.redis import ThreadedUpstash
-from shared.auth.api_keys import MAX_KEYS, ApiKeys
+from shared.auth.api_keys import MAX_KEYS, ApiKeys, main
 from shared.auth.identity import Permission
 from shared.errors import InvalidApiKey, LimitReached
+from shared.settings import settings
 from shared.state.client import Redis
 from shared.tenant.scope import TenantScope
 
@@ -101,3 +104,42 @@ def test_a_key_of_one_tenant_is_none_of_another(keys: ApiKeys, scope: TenantScop
     key, _ = keys.create(scope, "backend", [Permission.READ])
     with pytest.raises(InvalidApiKey):
         keys.identify(key.replace(scope.label, "acme"))
+
+
+@pytest.fixture
+def environment(upstash: ThreadedUpstash, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", upstash.rest_url)
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", upstash.token)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_key_is_made_on_the_command_line(
+    keys: ApiKeys, scope: TenantScope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([scope.label])
+    main([scope.label, "read", "write", "--name", "reader"])
+    first, second = (keys.identify(key) for key in capsys.readouterr().out.split())
+    assert {first.scope, second.scope} == {scope}
+    assert first.permissions == {Permission.ADMIN}
+    assert second.permissions == {Permission.READ, Permission.WRITE}
+    assert [key.name for key in keys.list(scope)] == ["", "reader"]
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("arguments", [[], ["a b"], ["acme", "fly"]], ids=" ".join)
+def test_what_can_be_no_key_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_redis_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:9")
+    settings.cache_clear()
+    with pytest.raises(SystemExit, match="2"):
+        main(["acme"])
+    settings.cache_clear()
+    assert "error: " in capsys.readouterr().err

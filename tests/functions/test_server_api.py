@@ -43,6 +43,16 @@ def test_a_bad_credential_alone_is_answered_401(backend: Backend) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_an_admins_token_is_good_where_keys_go(backend: Backend) -> None:
+    _, _, token = backend.token("admin")["authorization"].partition(" ")
+    _, _, powerless = backend.token("write")["authorization"].partition(" ")
+    for place in ("x-api-key: {}", "authorization: apikey {}"):
+        name, _, value = place.partition(": ")
+        assert backend.result("info", headers={name: value.format(token)})["nodes"]
+        assert backend.error("info", headers={name: value.format(powerless)}) == 103
+        assert backend.post("info", headers={name: value.format(token[:-4] + "AAAA")}).status_code == 401
+
+
 def test_a_caller_without_tenant_or_with_an_unreachable_issuer_gets_an_answer(backend: Backend) -> None:
     assert backend.error("info", headers=backend.token("admin", app_metadata={})) == 103
     with ThreadedIssuer() as gone:
