@@ -21,7 +21,10 @@ def lambda_handler(app: FastAPI) -> Callable[[dict[str, Any], Any], dict[str, An
     @measured
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         asyncio.set_event_loop(_event_loop())
-        return mangum(event, context)
+        answer = mangum(event, context)
+        # Names, sessions and parsed content are what users made of them.
+        answer["headers"]["x-content-type-options"] = "nosniff"
+        return answer
 
     return handler
 

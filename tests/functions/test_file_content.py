@@ -65,3 +65,18 @@ def test_a_range_goes_on_only_with_the_same_content(site: Site) -> None:
 
 def test_a_range_beyond_the_content_is_refused(site: Site) -> None:
     assert fetched(site, site.stored(), Range="bytes=1000-").status_code == 416
+
+
+def test_what_users_made_is_taken_for_what_it_is_said_to_be(site: Site) -> None:
+    file_id = site.stored(name="<script>.html", content_type="text/html")
+    for path in ("", "/content", "/parsed"):
+        assert site.get(f"/files/{file_id}{path}").headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml; charset=utf-8"])
+def test_what_could_run_never_renders(site: Site, kind: str) -> None:
+    content = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    answer = fetched(site, site.stored(content=content, content_type=kind, name="a.svg"))
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.content == content
