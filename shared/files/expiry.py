@@ -26,13 +26,21 @@ class Expiry:
         return self._store.next_due(scope)
 
     def _see_to(self, scope: TenantScope, file: File, now_ms: int) -> None:
-        if file.status is Status.PENDING:
+        if file.status is Status.PENDING and now_ms < file.due_ms:
+            self._look_for_upload(scope, file, now_ms)
+        elif file.status is Status.PENDING:
             self._expire(scope, file, now_ms)
         elif file.is_live:
             self._resume(scope, file, now_ms)
         else:
             self.remove_objects(scope, file)
             self._store.forget(scope, file)
+
+    def _look_for_upload(self, scope: TenantScope, file: File, now_ms: int) -> None:
+        """Its event is lost when all attempts to handle it met an outage."""
+        self._store.postpone(scope, file.id, life.next_look(file, now_ms))
+        if self._bucket.head(upload_key(scope, file.id)) is not None:
+            self._call_parse(scope, file)
 
     def _expire(self, scope: TenantScope, file: File, now_ms: int) -> None:
         stepped = self._store.step(scope, file.id, lambda held: life.expired(held, now_ms))
@@ -44,6 +52,9 @@ class Expiry:
             self._store.forget_due(scope, file.id)
             return
         self._store.postpone(scope, file.id, now_ms + life.STEP_MS)
+        self._call_parse(scope, file)
+
+    def _call_parse(self, scope: TenantScope, file: File) -> None:
         self._bucket.write(again_key(scope, file.id), b"", "application/octet-stream")
 
     def remove_objects(self, scope: TenantScope, file: File) -> None:

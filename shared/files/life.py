@@ -16,14 +16,22 @@ _TOMBSTONE_MS: Final = 24 * 60 * _MINUTE_MS
 # A copy under way when its file is deleted ends within a function's life.
 _LEFTOVERS_MS: Final = 10 * _MINUTE_MS
 MAX_ATTEMPTS: Final = 3
-# The slowest upload that is waited for, and how long S3's event may take after it.
+# The slowest upload that is waited for, and how long it may take after it until somebody notices.
 _SLOWEST_BYTES_PER_S: Final = 128 * 1024
-_EVENT_MS: Final = 30_000
+_NOTICE_MS: Final = 3 * _MINUTE_MS
 
 
 def upload_deadline(now_ms: int, size: int, url_seconds: int) -> int:
     """When an upload of `size` bytes has failed: it may begin while its URL lives, and takes its time."""
-    return now_ms + url_seconds * 1000 + size * 1000 // _SLOWEST_BYTES_PER_S + _EVENT_MS
+    return now_ms + url_seconds * 1000 + size * 1000 // _SLOWEST_BYTES_PER_S + _NOTICE_MS
+
+
+def next_look(file: File, now_ms: int) -> int:
+    """When to look for an upload of which no event told: ever more seldom, and once when it must be there."""
+    last_ms = file.due_ms - _NOTICE_MS
+    if now_ms >= last_ms:
+        return file.due_ms
+    return min(now_ms + max(now_ms - file.created_ms, _MINUTE_MS), last_ms)
 
 
 def appeared(file: File, stored: StoredObject, now_ms: int) -> File | None:

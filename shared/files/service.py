@@ -12,7 +12,7 @@ from shared.files.model import File, Status, timestamp
 from shared.files.objects import Bucket
 from shared.files.places import again_key, clean_key, parsed_key
 from shared.files.presign import download
-from shared.files.store import FileStore
+from shared.files.store import FileStore, existing
 from shared.observe.log import info
 
 # A filtered list reads this many records at most before it answers with what it has.
@@ -90,7 +90,7 @@ class Files:
         stepped = self._store.step(scope, file.id, lambda held: life.parse_wanted(held, now_ms))
         if stepped.taken:
             self._bucket.write(again_key(scope, file_id), b"", "application/octet-stream")
-        return stepped.file or file
+        return existing(stepped.file)
 
     def delete(self, identity: Identity, file_id: str) -> None:
         """Deletes the file for every reader at once; what is left in the bucket goes now, or by sweep."""

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from shared.auth.due import DueIndex
 from shared.auth.identity import Identity
 from shared.errors import InvalidToken, LimitReached, NotFound
-from shared.files.life import event_type
+from shared.files.life import event_type, next_look
 from shared.files.model import PLACE_PREFIX, File, Status, decoded, encoded, is_id, shown
 from shared.realtime.delivery import Delivery, Event
 from shared.realtime.protocol import publication_body
@@ -58,7 +58,7 @@ class FileStore:
         LimitReached when the tenant has no room for it.
         """
         scope = identity.scope
-        event = self._event(scope, file)
+        event, look_ms = self._event(scope, file), next_look(file, file.created_ms)
         answer = self._redis.run(
             _CREATE,
             {**_counted_keys(scope, file), **self._event_keys(event), "user": scope.key("user", identity.user)},
@@ -70,9 +70,9 @@ class FileStore:
                 "size": file.size,
                 "max_bytes": room.bytes,
                 "record": encoded(file),
-                "due_ms": file.due_ms,
+                "due_ms": look_ms,
             },
-            before=[*event.before, *self._due.note(scope, DUE_KIND, file.due_ms)],
+            before=[*event.before, *self._due.note(scope, DUE_KIND, look_ms)],
         )
         if answer == "full":
             raise LimitReached(f"the tenant has {room.files} files already")
@@ -182,12 +182,7 @@ class FileStore:
         self._redis.call("ZREM", scope.key("files", "due"), file_id, idempotent=True)
 
     def _seen(self, record: str | None) -> File:
-        if record is None:
-            raise NotFound
-        file = decoded(record).seen_at(self.now_ms())
-        if file.status is Status.DELETED:
-            raise NotFound
-        return file
+        return existing(None if record is None else decoded(record).seen_at(self.now_ms()))
 
     def _caller(self, identity: Identity) -> dict[str, Argument]:
         now_s = self.now_ms() // 1000
@@ -205,6 +200,13 @@ class FileStore:
         body = {"type": event_type(old, new), "file_id": new.id, "version": new.version, "file": shown(new)}
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         return {"channel2": "", **event.args, "body": publication_body(data)}
+
+
+def existing(file: File | None) -> File:
+    """The file, unless there is none any more: NotFound."""
+    if file is None or file.status is Status.DELETED:
+        raise NotFound
+    return file
 
 
 def _keys(scope: TenantScope, file: File) -> Mapping[str, Key]:

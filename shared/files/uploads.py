@@ -16,7 +16,7 @@ from shared.files.multipart import Part
 from shared.files.objects import Bucket
 from shared.files.places import upload_key
 from shared.files.presign import SignedRequest, part_upload, single_upload
-from shared.files.store import FileStore, Room
+from shared.files.store import FileStore, Room, existing
 from shared.settings import Settings
 
 _MULTIPART_ABOVE: Final = 100 << 20
@@ -116,11 +116,11 @@ class Uploads:
         if file.status is Status.PENDING:
             if file.upload_id:
                 self._join(identity, file, listed)
-            file = self._intake.recorded(scope, file.id) or file
+            file = existing(self._intake.recorded(scope, file.id))
             if file.status is Status.PENDING:
                 raise NotReady("nothing was uploaded yet", file_status=file.status)
         if file.status is Status.UPLOADED and file.size <= _COPY_INLINE_BYTES:
-            file = self._intake.promote(scope, file) or file
+            file = existing(self._intake.promote(scope, file))
         return file
 
     def _join(self, identity: Identity, file: File, listed: Sequence[Part]) -> None:
@@ -129,7 +129,10 @@ class Uploads:
         if stored is None:
             # Joined before: the object tells the rest.
             return
-        size = sum(part.size for part in stored if part.number in {one.number for one in listed})
+        wanted = {part.number for part in listed}
+        if len(wanted) != len(listed):
+            raise Invalid("a part is listed twice")
+        size = sum(part.size for part in stored if part.number in wanted)
         if size != file.size:
             raise Invalid(f"the parts have {size} bytes, {file.size} were declared")
         multipart.complete(self._bucket, key, file.upload_id, listed)

@@ -43,6 +43,26 @@ def test_an_upload_that_never_came_expires_and_is_forgotten(desk: Desk) -> None:
     assert desk.events(f"file:{file.id}") == ["file.created", "file.expired"]
 
 
+def test_an_upload_whose_event_was_lost_is_taken_in(desk: Desk) -> None:
+    file = desk.upload(CSV)
+    sweep(desk, file.created_ms + 60_000)
+    assert desk.filing.bucket.head(again_key(desk.scope, file.id)) is not None
+    assert desk.arrive(file).parse.status == "ready"
+
+
+def test_uploads_are_looked_for_ever_more_seldom_and_parse_is_not_called_for_nothing(desk: Desk) -> None:
+    file = promised(desk)
+    looks, now_ms = [], file.created_ms
+    while status(desk, file) == "pending":
+        following = sweep(desk, now_ms)
+        assert following is not None
+        looks.append(following - file.created_ms)
+        now_ms = following
+    assert [look // 60_000 for look in looks[:-1]] == [1, 2, 4, 8, 15, 18]
+    assert looks[-2] == file.due_ms - file.created_ms
+    assert desk.filing.bucket.head(again_key(desk.scope, file.id)) is None
+
+
 def test_what_is_due_is_found_by_the_tenants_entry(desk: Desk) -> None:
     file = promised(desk)
     desk.filing.realtime.due._now = lambda: file.due_ms / 1000 + 1

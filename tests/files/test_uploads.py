@@ -1,14 +1,16 @@
 """Promises of uploads that are made again."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
 
 from local.redis import ThreadedUpstash
-from shared.errors import LimitReached
+from shared.errors import Invalid, LimitReached, NotFound
 from shared.files import multipart
-from shared.files.model import File
+from shared.files.model import File, StoredObject
 from shared.files.places import upload_key
 from shared.files.service import Wanted
 from shared.files.uploads import NewFile
@@ -41,6 +43,27 @@ def test_a_refused_promise_leaves_no_open_upload(desk: Desk) -> None:
     assert file_id not in listed.body.decode()
 
 
+def test_what_is_deleted_while_it_is_completed_is_not_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, look = desk.upload(b"a,b\n1,2\n"), desk.filing.bucket.head
+
+    def deleted_first(key: str) -> StoredObject | None:
+        desk.filing.files.delete(desk.identity(), file.id)
+        return look(key)
+
+    monkeypatch.setattr(desk.filing.bucket, "head", deleted_first)
+    with pytest.raises(NotFound):
+        desk.filing.uploads.complete(desk.identity(), file.id, [])
+
+
+def test_a_part_cannot_be_listed_twice(desk: Desk) -> None:
+    file, _ = desk.filing.uploads.create(desk.identity(), IN_PARTS, desk.new_id())
+    desk.http.put(desk.filing.uploads.sign_part(desk.identity(), file.id, 1).url, content=b"12345678")
+    parts = desk.filing.uploads.parts(desk.identity(), file.id)
+    with pytest.raises(Invalid, match="twice"):
+        desk.filing.uploads.complete(desk.identity(), file.id, parts * 2)
+    assert desk.filing.uploads.complete(desk.identity(), file.id, parts).status == "available"
+
+
 def test_listing_costs_two_round_trips_however_many_files(desk: Desk, upstash: ThreadedUpstash) -> None:
 
     for _ in range(12):
@@ -50,6 +73,32 @@ def test_listing_costs_two_round_trips_however_many_files(desk: Desk, upstash: T
         found, _ = desk.filing.files.page(desk.identity(), Wanted(), "", 50)
     assert len(found) == 12
     assert (cost.round_trips, cost.commands) == (2, 4)
+
+
+def test_fifty_who_promise_at_once_get_no_more_files_than_there_is_room_for(desk: Desk) -> None:
+    object.__setattr__(desk.filing.realtime.settings, "max_files_per_tenant", 10)
+
+    def attempt(_: int) -> File | None:
+        with in_another_environment(desk) as other:
+            try:
+                return promise(other, 1)
+            except LimitReached:
+                return None
+
+    with ThreadPoolExecutor(10) as pool:
+        made = [file for file in pool.map(attempt, range(50)) if file]
+    assert len(made) == 10
+    desk.filing.files.delete(desk.identity(), made[0].id)
+    promise(desk, 1)
+    with pytest.raises(LimitReached, match="10 files already"):
+        promise(desk, 1)
+
+
+@contextmanager
+def in_another_environment(desk: Desk) -> Iterator[Desk]:
+    other = Desk(desk.settings, desk.scope, desk.http, desk.sent)
+    yield other
+    other.close()
 
 
 def held_bytes(desk: Desk) -> int | None:
@@ -83,14 +132,12 @@ def test_many_who_promise_at_once_get_no_more_than_there_is_room_for(desk: Desk)
     limited_to(desk, 10)
 
     def attempt(_: int) -> bool:
-        other = Desk(desk.settings, desk.scope, desk.http, desk.sent)
-        try:
-            promise(other, 3)
-        except LimitReached:
-            return False
-        finally:
-            other.close()
-        return True
+        with in_another_environment(desk) as other:
+            try:
+                promise(other, 3)
+            except LimitReached:
+                return False
+            return True
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(attempt, range(8))) == 3
