@@ -93,10 +93,10 @@ class Stack:
         """Has every function serve the code as it is on disk now; sockets stay open and nothing is cut short."""
         self.runtime.replace(self.options.project)
 
-    async def invoke(self, function: str, event: object) -> object:
+    async def invoke(self, function: str, event: object, request_id: str = "") -> object:
         """The gateway's way to the functions: who comes before they stand, waits."""
         await self._ready.wait()
-        return await self.runtime.invoke(function, event)
+        return await self.runtime.invoke(function, event, request_id)
 
     def runtime_pids(self) -> list[int]:
         """Empty before the functions stand."""

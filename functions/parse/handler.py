@@ -17,10 +17,11 @@ arrivals = Arrivals(filing)
 
 @measured
 def handler(event: dict[str, Any], context: Any) -> None:
+    request_id = getattr(context, "aws_request_id", "")
     problem: Exception | None = None
-    for arrival in arrivals_in(event):
+    for tenant, file_id in arrivals_in(event):
         try:
-            arrivals.arrived(scope_of(arrival.tenant), arrival.file_id, arrival.cause)
+            arrivals.arrived(scope_of(tenant), file_id, request_id)
         except Exception as error:
             failed("parse", error, context)
             problem = error

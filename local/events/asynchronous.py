@@ -37,10 +37,10 @@ class AsynchronousInvocations:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _see_through(self, function: Function, event: object) -> None:
-        received, attempts = time.monotonic(), 0
+        received, attempts, request_id = time.monotonic(), 0, str(uuid.uuid4())
         while True:
             try:
-                await self._invoker.invoke(function.name, event)
+                await self._invoker.invoke(function.name, event, request_id)
                 return
             except InvokeThrottled as error:
                 failure, delay = _payload(error), _THROTTLED_DELAY_S
@@ -48,14 +48,20 @@ class AsynchronousInvocations:
                 attempts += 1
                 failure = _payload(error)
                 if attempts > function.retries:
-                    return await self._report(function, event, failure, "RetriesExhausted", attempts)
+                    return await self._report(function, event, request_id, failure, "RetriesExhausted", attempts)
                 delay = self._delays[min(attempts, len(self._delays)) - 1]
             if time.monotonic() - received + delay > function.maximum_event_age:
-                return await self._report(function, event, failure, "EventAgeExceeded", attempts)
+                return await self._report(function, event, request_id, failure, "EventAgeExceeded", attempts)
             await asyncio.sleep(delay)
 
     async def _report(
-        self, function: Function, event: object, failure: dict[str, object], condition: str, attempts: int
+        self,
+        function: Function,
+        event: object,
+        request_id: str,
+        failure: dict[str, object],
+        condition: str,
+        attempts: int,
     ) -> None:
         if function.on_failure is None:
             return
@@ -63,7 +69,7 @@ class AsynchronousInvocations:
             "version": "1.0",
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "requestContext": {
-                "requestId": str(uuid.uuid4()),
+                "requestId": request_id,
                 "functionArn": f"{function.arn}:$LATEST",
                 "condition": condition,
                 "approximateInvokeCount": attempts,

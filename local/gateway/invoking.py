@@ -28,8 +28,11 @@ class IntegrationTimeout(Exception):
 
 
 class Invoker(Protocol):
-    async def invoke(self, function: str, event: object) -> object:
-        """The function's decoded JSON result; raises `InvokeError`, `InvokeTimeout` or `InvokeThrottled`."""
+    async def invoke(self, function: str, event: object, request_id: str = "") -> object:
+        """The function's decoded JSON result; raises `InvokeError`, `InvokeTimeout` or `InvokeThrottled`.
+
+        `request_id` is of an event that is given again; without it the event is new.
+        """
         ...
 
 

@@ -15,8 +15,8 @@ MAX_RESPONSE_BYTES = 6_291_556
 class Invocation:
     """`outcome` gets the decoded result, `InvokeError` or `InvokeTimeout`, exactly once."""
 
-    def __init__(self, event: object) -> None:
-        self.id = str(uuid.uuid4())
+    def __init__(self, event: object, request_id: str = "") -> None:
+        self.id = request_id or str(uuid.uuid4())
         self.body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
         self.outcome: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         # A caller that left never asks for the exception, and asyncio would complain about that.

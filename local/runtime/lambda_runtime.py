@@ -35,13 +35,13 @@ class LambdaRuntime:
         spare_time = asyncio.Semaphore(1)
         self._pools = {one.name: Pool(one, code_root, self._log, workers, on_change, spare_time) for one in functions}
 
-    async def invoke(self, function: str, event: object) -> object:
+    async def invoke(self, function: str, event: object, request_id: str = "") -> object:
         """The function's decoded result; raises `InvokeError`, `InvokeTimeout` or `InvokeThrottled`."""
         pool = self._pools.get(function)
         if pool is None:
             message = f"Function not found: {function}"
             raise InvokeError({"errorType": "ResourceNotFoundException", "errorMessage": message})
-        return await pool.invoke(event, self.patience)
+        return await pool.invoke(event, self.patience, request_id)
 
     async def start(self, min_environments: int = 1, ready: int | None = None) -> None:
         """Start `min_environments` of each function; returns when `ready` (default: all) of each wait for events.

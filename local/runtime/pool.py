@@ -48,11 +48,11 @@ class Pool:
     def code_roots(self) -> set[Path]:
         return {environment.code_root for environment in self.environments if not environment.retired}
 
-    async def invoke(self, event: object, patience: float) -> object:
+    async def invoke(self, event: object, patience: float, request_id: str = "") -> object:
         """Waits up to `patience` seconds for an environment, then `InvokeThrottled`."""
         if self._closed:
             raise InvokeError({"errorType": "ServiceException", "errorMessage": "the local stack is stopping"})
-        invocation = Invocation(event)
+        invocation = Invocation(event, request_id)
         self._waiting.append(invocation)
         self._dispatch()
         throttle = asyncio.get_running_loop().call_later(patience, self._give_up, invocation)

@@ -1,9 +1,7 @@
 """S3's object events: which file each is about, and all that follows. Apart from `filing`: it brings the parsers."""
 
-import hashlib
-import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote_plus
 
 from shared.files.filing import Filing
@@ -24,24 +22,16 @@ class Arrivals:
     def arrived(self, scope: TenantScope, file_id: str, cause: str = "") -> None:
         """An object of the file is there (or was, or will be: events come twice and late).
 
-        `cause` is the event's: Lambda gives an event a second time when its first function died.
+        `cause` is the invocation's request id, which stays the same when Lambda tries again for a function that died;
+        S3's own duplicates have others.
         """
         if self._intake.arrived(scope, file_id) is not None:
             self._parser.parse(scope, file_id, cause)
 
 
-class Arrival(NamedTuple):
-    """An event about one file of one tenant; two with the same `cause` are the same event."""
-
-    tenant: str
-    file_id: str
-    cause: str
-
-
-def arrivals_in(event: dict[str, Any]) -> Iterator[Arrival]:
-    """The arrival in each record about an upload; S3's own test event has none."""
+def arrivals_in(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Tenant and file of each record about an upload; S3's own test event has none."""
     for record in event.get("Records", ()):
         parts = unquote_plus(record["s3"]["object"]["key"]).split("/")
         if len(parts) in (3, 4) and parts[0] == QUARANTINE and parts[3:] in ([], [AGAIN]) and is_id(parts[2]):
-            told = json.dumps(record, sort_keys=True).encode()
-            yield Arrival(parts[1], parts[2], hashlib.sha256(told).hexdigest()[:16])
+            yield parts[1], parts[2]

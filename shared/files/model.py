@@ -56,7 +56,7 @@ class Copied:
 class Parse(msgspec.Struct, frozen=True, omit_defaults=True):
     """The parsing of a file; `attempts` counts starts, `summary` is what lists show of the result.
 
-    `cause` is the event that the running one works on.
+    `cause` is the request id of the invocation that the running one works for.
     """
 
     status: ParseStatus = ParseStatus.PENDING

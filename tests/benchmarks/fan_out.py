@@ -42,7 +42,7 @@ class Measured:
 
 
 class _NoFunctions:
-    async def invoke(self, function: str, event: object) -> object:
+    async def invoke(self, function: str, event: object, request_id: str = "") -> object:
         raise NotImplementedError(function)
 
 

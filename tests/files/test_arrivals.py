@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from local.aws import ThreadedAws
+from shared.auth.identity import Identity
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.files import life
 from shared.files.arrivals import Arrivals, arrivals_in
@@ -18,34 +19,26 @@ from shared.files.places import clean_key, parsed_key, upload_key
 from tests.files.conftest import Desk
 
 CSV = b"a,b\n1,2\n"
+SUMMARY = json.dumps(
+    {"kind": "text", "row_count": 1, "encoding": None, "schema": [], "preview": [], "warnings": []}
+).encode()
 
 
-def record(key: str, sequencer: str = "1") -> dict[str, object]:
-    return {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": key, "sequencer": sequencer}}}]}
-
-
-def named(event: dict[str, object]) -> list[tuple[str, str]]:
-    return [(arrival.tenant, arrival.file_id) for arrival in arrivals_in(event)]
+def named(*keys: str) -> list[tuple[str, str]]:
+    return list(arrivals_in({"Records": [{"s3": {"object": {"key": key}}} for key in keys]}))
 
 
 def test_events_name_the_file_in_form_encoding() -> None:
     file_id = "0" * 32
-    assert named(record(f"quarantine/acme/{file_id}")) == [("acme", file_id)]
-    assert named(record(f"quarantine%2Facme%2F{file_id}")) == [("acme", file_id)]
-    assert named(record(f"quarantine/acme/{file_id}/again")) == [("acme", file_id)]
+    keys = f"quarantine/acme/{file_id}", f"quarantine%2Facme%2F{file_id}", f"quarantine/acme/{file_id}/again"
+    assert named(*keys) == [("acme", file_id)] * 3
 
 
 @pytest.mark.parametrize(
     "key", ["files/acme/" + "0" * 32, "quarantine/acme", "quarantine/acme/a+b", "quarantine/acme/" + "0" * 32 + "/x"]
 )
 def test_events_of_other_objects_are_passed_over(key: str) -> None:
-    assert named(record(key)) == []
-
-
-def test_an_event_that_is_given_again_has_the_same_cause() -> None:
-    key = "quarantine/acme/" + "0" * 32
-    causes = [next(arrivals_in(record(key, sequencer))).cause for sequencer in ("1", "1", "2")]
-    assert causes[0] == causes[1] != causes[2]
+    assert named(key) == []
 
 
 def test_s3s_test_event_is_nobodys(desk: Desk) -> None:
@@ -55,7 +48,7 @@ def test_s3s_test_event_is_nobodys(desk: Desk) -> None:
 def test_the_real_event_of_an_upload_is_understood(desk: Desk, aws: ThreadedAws) -> None:
     file = desk.upload(CSV)
     events = aws.events_of(desk.settings.files_bucket)
-    assert named({"Records": list(events)}) == [(desk.scope.label, file.id)]
+    assert list(arrivals_in({"Records": events})) == [(desk.scope.label, file.id)]
 
 
 def test_an_event_that_comes_twice_changes_nothing(desk: Desk) -> None:
@@ -183,16 +176,44 @@ def test_a_function_that_died_parsing_is_followed_by_lambdas_next_attempt(desk: 
     assert (held.parse.status, held.parse.attempts) == ("ready", 2)
 
 
+def test_duplicates_of_its_event_leave_a_parser_alone(desk: Desk) -> None:
+    file = available(desk)
+
+    def slow(path: Path, content_type: str, name: str) -> Outcome:
+        for number in range(life.MAX_ATTEMPTS):
+            Arrivals(desk.filing).arrived(desk.scope, file.id, f"duplicate {number}")
+        return Outcome("ready", "", SUMMARY)
+
+    parser(desk, slow).parse(desk.scope, file.id, "the event")
+    held = desk.filing.store.load(desk.scope, file.id)
+    assert held is not None
+    assert (held.parse.status, held.parse.attempts) == ("ready", 1)
+    assert desk.events(f"file:{file.id}").count("file.parsing") == 1
+
+
 def test_a_file_deleted_while_it_is_parsed_leaves_no_result(desk: Desk) -> None:
     file = available(desk)
 
     def slow(path: Path, content_type: str, name: str) -> Outcome:
         desk.filing.files.delete(desk.identity(), file.id)
-        summary = {"kind": "text", "row_count": 1, "encoding": None, "schema": [], "preview": [], "warnings": []}
-        return Outcome("ready", "", json.dumps(summary).encode())
+        return Outcome("ready", "", SUMMARY)
 
     parser(desk, slow).parse(desk.scope, file.id)
     assert desk.filing.bucket.head(parsed_key(desk.scope, file)) is None
+
+
+def test_a_file_deleted_while_it_is_wanted_again_is_not_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, read = desk.arrive(desk.upload(CSV)), desk.filing.access.readable
+
+    def deleted_behind(identity: Identity, file_id: str) -> File:
+        found = read(identity, file_id)
+        monkeypatch.undo()
+        desk.filing.files.delete(identity, file_id)
+        return found
+
+    monkeypatch.setattr(desk.filing.access, "readable", deleted_behind)
+    with pytest.raises(NotFound):
+        desk.filing.files.parse_again(desk.identity(), file.id)
 
 
 def test_a_file_too_big_to_parse_is_not_fetched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,8 +63,8 @@ class Site:
     def event(self, key: str) -> None:
         """S3's event, as the parse function handles it."""
         arrivals = Arrivals(self.desk.filing)
-        for tenant, file_id, cause in arrivals_in({"Records": [{"s3": {"object": {"key": key}}}]}):
-            arrivals.arrived(scope_of(tenant), file_id, cause)
+        for tenant, file_id in arrivals_in({"Records": [{"s3": {"object": {"key": key}}}]}):
+            arrivals.arrived(scope_of(tenant), file_id)
 
     def get(self, path: str, user: str = "ann", **headers: str) -> httpx.Response:
         return self.client.get(path, headers={**self.as_(user), **headers})

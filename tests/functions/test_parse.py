@@ -3,11 +3,12 @@
 import importlib
 import sys
 from collections.abc import Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from shared.errors import Unavailable
+from shared.files import life
 from shared.settings import settings
 from tests.files.conftest import Desk, browser, desk, s3
 from tests.functions.http_events import FunctionClient
@@ -82,6 +83,21 @@ def test_one_bad_record_does_not_keep_the_others_from_being_parsed(desk: Desk, l
     held = desk.filing.store.load(desk.scope, file.id)
     assert held is not None
     assert held.parse.status == "ready"
+
+
+def test_lambdas_next_attempt_takes_over_and_a_duplicate_does_not(desk: Desk, load: Loader) -> None:
+    file = desk.upload(b"a,b\n1,2\n")
+    held = desk.filing.intake.arrived(desk.scope, file.id)
+    assert held is not None
+    started = life.parse_started(held, desk.filing.store.now_ms(), "1")
+    assert started is not None
+    assert desk.filing.store.change(desk.scope, held, started)
+    handler = load("parse").handler
+    for request_id, status in (("2", "running"), ("1", "ready")):
+        handler(event(f"quarantine/{desk.scope.label}/{file.id}"), SimpleNamespace(aws_request_id=request_id))
+        held = desk.filing.store.load(desk.scope, file.id)
+        assert held is not None
+        assert held.parse.status == status
 
 
 def test_s3s_test_event_is_accepted(load: Loader) -> None:

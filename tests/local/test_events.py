@@ -57,11 +57,13 @@ class Recorder:
 
     def __init__(self, answer: Answer) -> None:
         self.calls: list[tuple[str, Any]] = []
+        self.request_ids: list[str] = []
         self.answer = answer
         self.at_once = self.most_at_once = 0
 
-    async def invoke(self, function: str, event: object) -> object:
+    async def invoke(self, function: str, event: object, request_id: str = "") -> object:
         self.calls.append((function, event))
+        self.request_ids.append(request_id)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0.002)
@@ -251,10 +253,12 @@ def test_an_asynchronous_event_that_fails_is_tried_twice_more_and_then_reported(
     async def scene(sources: EventSources, recorder: Recorder) -> None:
         await sources.invocations.submit(service.functions["take"], {"n": 1})
 
-    assert play(service, aws, answer, scene).events_of("take") == [{"n": 1}] * 3
+    recorder = play(service, aws, answer, scene)
+    assert recorder.events_of("take") == [{"n": 1}] * 3
     (message,) = aws.client("sqs").receive_message(QueueUrl=service.queues[3].url)["Messages"]
     report = json.loads(message["Body"])
     assert report["requestPayload"] == {"n": 1}
+    assert recorder.request_ids == [report["requestContext"]["requestId"]] * 3
     assert report["requestContext"]["condition"] == "RetriesExhausted"
     assert report["requestContext"]["approximateInvokeCount"] == 3
     assert report["requestContext"]["functionArn"] == f"{service.functions['take'].arn}:$LATEST"

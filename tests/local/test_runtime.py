@@ -270,7 +270,7 @@ def test_a_function_sees_its_declared_environment_and_lambdas_but_not_the_users(
         declared = {"GREETING": "hello", "AWS_ACCESS_KEY_ID": "test"}
         function = sample("describe", timeout=9, memory=256, environment=declared, full_name="tc-local-describe")
         runtime = LambdaRuntime([function], ROOT)
-        seen = await runtime.invoke("describe", {})
+        seen = await runtime.invoke("describe", {}, "of-the-first-attempt")
         await runtime.stop()
         return seen
 
@@ -286,6 +286,7 @@ def test_a_function_sees_its_declared_environment_and_lambdas_but_not_the_users(
     assert seen["name"] == "tc-local-describe"
     assert seen["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:tc-local-describe"
     assert 0 < seen["remaining_ms"] <= 9000
+    assert seen["request_id"] == "of-the-first-attempt"
 
 
 def test_a_new_code_version_serves_while_the_old_one_finishes(run: Run, tmp_path: Path) -> None:

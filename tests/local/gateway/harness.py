@@ -28,7 +28,7 @@ class Functions:
         self._received: dict[str, list[Any]] = {}
         self._arrived = asyncio.Condition()
 
-    async def invoke(self, function: str, event: object) -> object:
+    async def invoke(self, function: str, event: object, request_id: str = "") -> object:
         async with self._arrived:
             self._received.setdefault(function, []).append(event)
             self._arrived.notify_all()

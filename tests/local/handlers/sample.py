@@ -33,6 +33,7 @@ def describe(event: Any, context: Any) -> dict[str, Any]:
         "arn": context.invoked_function_arn,
         "name": context.function_name,
         "memory": context.memory_limit_in_mb,
+        "request_id": context.aws_request_id,
     }
 
 
