@@ -125,7 +125,7 @@ def test_a_key_is_made_on_the_command_line(
     assert {first.scope, second.scope} == {scope}
     assert first.permissions == {Permission.ADMIN}
     assert second.permissions == {Permission.READ, Permission.WRITE}
-    assert [key.name for key in keys.list(scope)] == ["", "reader"]
+    assert {key.name for key in keys.list(scope)} == {"", "reader"}
 
 
 @pytest.mark.usefixtures("environment")
