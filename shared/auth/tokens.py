@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import jwt
@@ -19,6 +19,12 @@ _REQUIRED: Final = ("exp", "iat", "sub", "aud", "iss", "session_id", "role")
 # They name a user's channel, keys and fields of records.
 _ID: Final = re.compile(r"[\x21-\x7e]{1,75}")
 _LATEST: Final = 2**53
+_MALFORMED: Final = "malformed: an access token is a JWT, three parts in base64url"
+_WRONG: Final[Mapping[type[jwt.PyJWTError], str]] = {
+    jwt.InvalidSignatureError: "the signature is wrong",
+    jwt.InvalidAudienceError: "meant for another audience",
+    jwt.InvalidIssuerError: "issued by another project",
+}
 
 
 class TokenVerifier:
@@ -39,7 +45,7 @@ class TokenVerifier:
         if not token:
             raise Unauthorized("send an access token")
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
-            raise InvalidToken("malformed")
+            raise InvalidToken(_MALFORMED)
         claims = self._signed(token)
         self._check_time(claims)
         return claims
@@ -57,9 +63,9 @@ class TokenVerifier:
                 options={"require": list(_REQUIRED), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.PyJWTError as error:
-            raise InvalidToken(str(error)[:100]) from error
+            raise InvalidToken(_what_is_wrong(error)) from error
         except (ValueError, TypeError, RecursionError) as error:
-            raise InvalidToken("malformed") from error
+            raise InvalidToken(_MALFORMED) from error
         if claims["role"] != "authenticated":
             raise InvalidToken("not a signed-in user's token")
         if not all(isinstance(claims[name], str) and _ID.fullmatch(claims[name]) for name in ("sub", "session_id")):
@@ -87,6 +93,12 @@ class TokenVerifier:
             raise InvalidToken("not valid yet")
         if claims["exp"] <= now - LEEWAY_S:
             raise TokenExpired("the token has expired")
+
+
+def _what_is_wrong(error: jwt.PyJWTError) -> str:
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"the claim {error.claim} is missing"
+    return _WRONG.get(type(error), _MALFORMED)
 
 
 def _signing_keys(issuer: str, now: Callable[[], float]) -> SigningKeys:

@@ -163,6 +163,26 @@ def test_a_bad_token_is_refused(issuer: ThreadedIssuer, kind: str) -> None:
         verifier(issuer).verify(BAD[kind](issuer))
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("garbage", "malformed: an access token is a JWT, three parts in base64url"),
+        ("two parts", "malformed: an access token is a JWT, three parts in base64url"),
+        ("API key", "malformed: an access token is a JWT, three parts in base64url"),
+        ("far too long", "malformed: an access token is a JWT, three parts in base64url"),
+        ("tampered payload", "the signature is wrong"),
+        ("wrong audience", "meant for another audience"),
+        ("wrong issuer", "issued by another project"),
+        ("no exp", "the claim exp is missing"),
+        ("alg none", "signed in a way this project does not use"),
+    ],
+)
+def test_what_is_wrong_is_told_in_our_words(issuer: ThreadedIssuer, kind: str, told: str) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        verifier(issuer).verify(BAD[kind](issuer))
+    assert refused.value.detail == told
+
+
 def test_the_token_of_another_project_is_refused(issuer: ThreadedIssuer) -> None:
     with ThreadedIssuer() as other, pytest.raises(InvalidToken):
         verifier(issuer).verify(other.mint())
