@@ -11,6 +11,7 @@ from shared.http.openapi import BAD_CREDENTIAL, Answer, responses, schema_of
 from shared.http.openapi_parts import COMMON_PARAMETERS, SECURITY_SCHEMES, Json
 from shared.http.requests import JSON
 from shared.realtime import api_requests as ask
+from shared.realtime.whole import described_whole
 
 _REF: Final = "#/components/schemas/Api{name}Request"
 _ERROR: Final = {"error": {"code": 107, "message": "a channel is needed"}}
@@ -26,7 +27,8 @@ def api_paths() -> Json:
 def api_request_schemas() -> Json:
     """The schemas of requests by name."""
     kinds = {method.request for method in METHODS.values() if method.request is not None} | {ask.Batch}
-    _, found = msgspec.json.schema_components(sorted(kinds, key=lambda kind: kind.__name__), ref_template=_REF)
+    models = sorted(kinds, key=lambda kind: kind.__name__)
+    _, found = msgspec.json.schema_components(models, schema_hook=described_whole, ref_template=_REF)
     return {f"Api{name}Request": schema for name, schema in found.items()}
 
 

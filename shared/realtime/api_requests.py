@@ -2,7 +2,7 @@
 
 import base64
 import re
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,7 @@ from shared.errors import Invalid, NotAvailable
 from shared.realtime.json_depth import TooDeep, refuse_deep
 from shared.realtime.namespaces import Namespace, check_name
 from shared.realtime.protocol import FORCE_DISCONNECT, Position, ServerDisconnect, SubscribeOptions
+from shared.realtime.whole import Moment, Uint64, Whole, decoded_whole
 
 MAX_KEY_BYTES: Final = 128
 # What a WebSocket close frame has room for; SDKs take the reason from our push, but apps may copy it there.
@@ -18,8 +19,6 @@ _MAX_REASON_BYTES: Final = 123
 _MAX_DATA_BYTES: Final = 16_384
 _ID: Final = re.compile(r"[\x21-\x7e]{1,75}")
 _MISSING: Final = msgspec.Raw(b"")
-_Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 def _missing() -> msgspec.Raw:
@@ -37,7 +36,7 @@ class Publish(msgspec.Struct, kw_only=True):
     tags: dict[str, str] | None = None
     skip_history: bool | None = None
     idempotency_key: str | None = None
-    version: _Version | None = None
+    version: Uint64 | None = None
     version_epoch: str | None = None
 
     def json(self) -> bytes:
@@ -75,7 +74,7 @@ class Named(msgspec.Struct, kw_only=True):
 class History(Named, kw_only=True):
     """`limit` 0 gives the position only, negative all there is."""
 
-    limit: int | None = None
+    limit: Whole | None = None
     since: Position | None = None
     reverse: bool | None = None
 
@@ -83,7 +82,7 @@ class History(Named, kw_only=True):
 class Code(msgspec.Struct, kw_only=True):
     """A disconnect code and its reason; 0 is the usual one."""
 
-    code: int | None = None
+    code: Whole | None = None
     reason: str | None = None
 
 
@@ -190,7 +189,7 @@ class Refresh(OfUser, kw_only=True):
     """Ends connections as expired, or lets them go on until `expire_at` (unix s)."""
 
     expired: bool | None = None
-    expire_at: _Moment | None = None
+    expire_at: Moment | None = None
 
 
 class ListConnections(OfUser, kw_only=True):
@@ -207,14 +206,14 @@ class ListConnections(OfUser, kw_only=True):
 class Block(OfUser, kw_only=True):
     """Shuts a user out until `expire_at` (unix s); without it for good."""
 
-    expire_at: _Moment | None = None
+    expire_at: Moment | None = None
 
 
 class RevokeToken(msgspec.Struct, kw_only=True):
     """Makes tokens void by `uid`, which is a Supabase session; `user` (ours) is needed while it has no connection."""
 
     uid: str | None = None
-    expire_at: _Moment | None = None
+    expire_at: Moment | None = None
     user: str | None = None
     channel: str | None = None
 
@@ -229,7 +228,7 @@ class RevokeToken(msgspec.Struct, kw_only=True):
 class InvalidateTokens(OfUser, kw_only=True):
     """Makes tokens void that were issued before `issued_before` (unix s; without it all that there are)."""
 
-    issued_before: _Moment | None = None
+    issued_before: Moment | None = None
     channel: str | None = None
 
     def name(self) -> str:
@@ -251,7 +250,7 @@ def decoded(body: bytes, kind: type[Any]) -> Any:
         # What stays raw would otherwise pass without being text.
         text = body.decode() or "{}"
         refuse_deep(text)
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(text, type=kind, dec_hook=decoded_whole)
     except (msgspec.MsgspecError, UnicodeError, TooDeep) as error:
         raise Invalid(f"bad request: {str(error)[:200]}") from error
 

@@ -16,6 +16,7 @@ from shared.realtime import asyncapi_examples as examples
 from shared.realtime import protocol
 from shared.realtime.protocol import KEEP_ALIVE, METHODS, Command, ServerDisconnect
 from shared.realtime.replies import PUSHES, REPLIES, Push, Reply
+from shared.realtime.whole import described_whole
 
 FILE: Final = Path(__file__).with_name("asyncapi.json")
 _Json = dict[str, Any]
@@ -225,7 +226,7 @@ def _object(properties: _Json, required: list[str]) -> _Json:
 
 def _property(struct: type[msgspec.Struct], name: str) -> _Json:
     """The schema of a struct's member; null, by which the decoder tells absent members, is left out."""
-    _, components = msgspec.json.schema_components([struct], ref_template=_REF)
+    _, components = msgspec.json.schema_components([struct], schema_hook=described_whole, ref_template=_REF)
     schema: _Json = dict(components[struct.__name__]["properties"][name])
     if {"type": "null"} in schema.get("anyOf", ()):
         (schema,) = (one for one in schema["anyOf"] if one != {"type": "null"})
@@ -240,8 +241,9 @@ def _about(struct: type[msgspec.Struct], name: str) -> str:
 
 
 def _schemas() -> _Json:
-    _, components = msgspec.json.schema_components([Command, Reply, Push], ref_template=_REF)
-    parts = {Command.__name__, Reply.__name__, Push.__name__}
+    kinds = (Command, Reply, Push)
+    _, components = msgspec.json.schema_components(kinds, schema_hook=described_whole, ref_template=_REF)
+    parts = {kind.__name__ for kind in kinds}
     return cast("_Json", {name: schema for name, schema in components.items() if name not in parts})
 
 

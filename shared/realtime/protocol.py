@@ -1,12 +1,13 @@
 """Frames of the Centrifuge client protocol in JSON: commands in, replies and pushes out, one JSON text a line."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from shared.errors import TrafficCopError
 from shared.realtime.json_depth import TooDeep, refuse_deep
+from shared.realtime.whole import Uint32, Uint64, Whole, decoded_whole
 
 # Names no event, so that SDKs ignore it; `{}` would be taken for a ping (DESIGN §2).
 KEEP_ALIVE: Final = '{"push":{"channel":"$ka"}}'
@@ -15,9 +16,6 @@ _NULL: Final = msgspec.Raw(b"null")
 
 # API Gateway takes 128 KB.
 FRAME_BYTES: Final = 100_000
-# As the schema has them; msgspec cannot check above int64.
-_Uint32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
-_Uint64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 def _null() -> msgspec.Raw:
@@ -34,9 +32,9 @@ class SubscribeOptions(_Request, kw_only=True, omit_defaults=True):
 
     recover: bool = False
     epoch: str = ""
-    offset: _Uint64 = 0
+    offset: Uint64 = 0
     join_leave: bool = False
-    flag: int = 0
+    flag: Whole = 0
 
 
 class Subscribe(SubscribeOptions, kw_only=True, omit_defaults=True):
@@ -85,14 +83,14 @@ class Position(_Request, kw_only=True, omit_defaults=True):
     """A position in a channel's log."""
 
     epoch: str = ""
-    offset: _Uint64 = 0
+    offset: Uint64 = 0
 
 
 class History(_Request, kw_only=True, omit_defaults=True):
     """Asks for publications; `limit` 0 gives the position only, negative all."""
 
     channel: str
-    limit: int = 0
+    limit: Whole = 0
     since: Position | None = None
     reverse: bool = False
 
@@ -130,7 +128,7 @@ class SubRefresh(_Request, kw_only=True, omit_defaults=True):
 class Command(_Request, kw_only=True, omit_defaults=True):
     """One command: an id that rises, and exactly one method."""
 
-    id: _Uint32 = 0
+    id: Uint32 = 0
     connect: Connect | None = None
     subscribe: Subscribe | None = None
     unsubscribe: Unsubscribe | None = None
@@ -151,7 +149,7 @@ class Command(_Request, kw_only=True, omit_defaults=True):
 
 
 METHODS: Final = tuple(name for name in Command.__struct_fields__ if name != "id")
-_DECODER: Final = msgspec.json.Decoder(Command)
+_DECODER: Final = msgspec.json.Decoder(Command, dec_hook=decoded_whole)
 
 
 class BadFrame(Exception):

@@ -2,7 +2,6 @@
 
 import inspect
 
-import msgspec
 import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -19,7 +18,7 @@ from shared.auth.sockets import Socket
 from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.errors import PermissionDenied
 from shared.http.dependencies import identify, permitted
-from shared.realtime.protocol import METHODS, Command
+from shared.realtime.protocol import METHODS, decode_frame
 from shared.settings import Settings
 from tests.realtime.conftest import World, sent, world
 from tests.support.auth import build_user_context_for_test
@@ -133,7 +132,7 @@ def test_every_row_of_the_protocol_is_tried_out_below() -> None:
 def test_a_command_runs_with_its_permission_or_admin_and_with_no_other(
     world: World, commands: Commands, name: str
 ) -> None:
-    needed, frame = PERMISSIONS[f"protocol.{name}"], msgspec.json.decode(COMMANDS[name], type=Command)
+    needed, frame = PERMISSIONS[f"protocol.{name}"], decode_frame(COMMANDS[name])[0]
     for granted in ({needed}, {Permission.ADMIN}):
         commands.run(Caller(subscribed(world, granted).connection, "1.2.3.4"), frame)
     others = set(Permission) - {needed, Permission.ADMIN}
