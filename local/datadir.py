@@ -22,7 +22,11 @@ class DataDirectory:
     def __init__(self, path: Path, lasting: bool) -> None:
         self.path, self.lasting = path, lasting
         self._lock: IO[str] | None = None
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = "it is a file" if path.is_file() else str(error.strerror)
+            raise Refused(f"nothing can be kept in {path}: {reason}") from error
 
     def acquire(self) -> None:
         """`InUse` if another stack has it; the kernel releases it, however this process ends."""

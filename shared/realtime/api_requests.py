@@ -179,6 +179,10 @@ class Subscribe(Unsubscribe, kw_only=True):
         return _compact("data", self.data, self.b64data, _MAX_DATA_BYTES)
 
 
+class Nothing(msgspec.Struct):
+    """No more than to be JSON."""
+
+
 class ListChannels(msgspec.Struct, kw_only=True):
     """`pattern` as of file names; without one all."""
 

@@ -177,6 +177,7 @@ class ServerApi:
 
     def _info(self, caller: Identity, body: bytes) -> _Answer:
         """The tenant's own numbers, as those of one node."""
+        ask.decoded(body, ask.Nothing)
         count = self._channels.count_connections(caller.scope)
         return {"nodes": [{"uid": caller.scope.label, "name": "traffic-cop", "version": "0.1.0", "num_clients": count}]}
 

@@ -128,6 +128,11 @@ def test_a_body_that_is_no_request_is_107(backend: Backend, method: str, body: b
     assert backend.error(method, body) == 107
 
 
+def test_what_asks_nothing_is_json_all_the_same(backend: Backend) -> None:
+    assert {backend.error("info", body) for body in (b"{", b"[]", b"null")} == {107}
+    assert backend.result("info") == backend.result("info", {"more": 1})
+
+
 BAD_REQUESTS: dict[str, tuple[str, dict[str, Any], int]] = {
     "no channel": ("publish", {"data": 1}, 107),
     "empty channel": ("publish", {"channel": "", "data": 1}, 107),
