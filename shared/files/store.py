@@ -19,6 +19,8 @@ from shared.tenant.scope import TenantScope
 
 DUE_KIND: Final = "files"
 _CHANNELS_AT_ONCE: Final = 200
+# By itself only sweep makes room, of promises whose upload never came.
+_SWEPT_S: Final = 60
 _CREATE: Final = script(__file__, "create_file")
 _CHANGE: Final = script(__file__, "change_file")
 _READ: Final = script(__file__, "read_file")
@@ -75,9 +77,9 @@ class FileStore:
             before=[*event.before, *self._due.note(scope, DUE_KIND, look_ms)],
         )
         if answer == "full":
-            raise LimitReached(f"the tenant has {room.files} files already")
+            raise LimitReached(f"the tenant has {room.files} files already", retry_after=_SWEPT_S)
         if answer == "large":
-            raise LimitReached(f"the tenant's files would have more than {room.bytes} bytes")
+            raise LimitReached(f"the tenant's files would have more than {room.bytes} bytes", retry_after=_SWEPT_S)
         if answer == "exists":
             return self.read(identity, file.id)
         self._delivery.finish(event, *_not_revoked(answer))

@@ -53,7 +53,7 @@ def problem(error: TrafficCopError, instance: str, headers: Mapping[str, str] | 
 def _headers(error: TrafficCopError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
+        headers["Retry-After"] = str(max(1, error.retry_after))
     elif error.status in (429, 503):
         headers["Retry-After"] = "1"
     if error.status == 412 and "version" in error.extra:

@@ -25,7 +25,7 @@ class SessionExpiry:
         At most `limit` of each kind; call again while it returns that many. Until `until` (time.monotonic) it also lets
         go of those who may not hear of sessions any more.
         """
-        done = self._expire(scope, now_ms, limit) + self._forget(scope, now_ms, limit)
+        done = self.expire(scope, now_ms, limit) + self._forget(scope, now_ms, limit)
         self._review(scope, now_ms, limit, until)
         return done
 
@@ -33,7 +33,8 @@ class SessionExpiry:
         """The earliest time (unix ms) at which there is something to do."""
         return self._store.next_due(scope)
 
-    def _expire(self, scope: TenantScope, now_ms: int, limit: int) -> int:
+    def expire(self, scope: TenantScope, now_ms: int, limit: int) -> int:
+        """Ends sessions whose time is over, those first that it was over for first; returns how many."""
         expired, heard = 0, []
         for session in self._due(scope, live_key(scope), now_ms, limit):
             if session.status is not Status.ACTIVE:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.auth.identity import Identity
-from shared.errors import Conflict, NotFound, PermissionDenied, PreconditionFailed
+from shared.errors import Conflict, LimitReached, NotFound, PermissionDenied, PreconditionFailed
 from shared.observe.log import failed
 from shared.sessions import changes
 from shared.sessions.access import SessionAccess
 from shared.sessions.audience import Audience
+from shared.sessions.expiry import SessionExpiry
 from shared.sessions.model import Access, Session, Status
 from shared.sessions.store import Change, SessionStore
 from shared.settings import Settings
@@ -23,6 +24,8 @@ IfMatches = Callable[[str], bool]
 _PATIENCE_S: Final = 10.0
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.25
+# As many sessions whose time is over are ended where a new one finds no room.
+_ROOM: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class Sessions:
         self._store = store
         self._access = access
         self._audience = audience
+        self._expiry = SessionExpiry(store, audience)
         self._settings = settings
         self._sleep = sleep
         self._clock = clock
@@ -63,8 +67,7 @@ class Sessions:
             raise PermissionDenied("only an admin may name another owner")
         session = self._begun(new, owner, session_id)
         change = changes.create(identity.scope, session, session_id)
-        most, most_owned = self._settings.max_sessions_per_tenant, self._settings.max_sessions_per_user
-        if self._store.create(identity, change, most, most_owned):
+        if self._written(identity, change):
             return change.after
         return self._access.readable(identity, session_id)
 
@@ -114,6 +117,17 @@ class Sessions:
         session = self._access.owned(identity, session_id)
         scope, now_ms = identity.scope, self._store.now_ms()
         self._change(identity, session, lambda held: changes.delete(scope, held, now_ms), if_match)
+
+    def _written(self, identity: Identity, change: Change) -> bool:
+        """Whether it was new. Those whose time is over take nobody's room, though sweep has not seen them yet."""
+        caps = (self._settings.max_sessions_per_tenant, self._settings.max_sessions_per_user)
+        try:
+            return self._store.create(identity, change, *caps)
+        except LimitReached as full:
+            if full.retry_after:
+                raise
+        self._expiry.expire(identity.scope, self._store.now_ms(), _ROOM)
+        return self._store.create(identity, change, *caps)
 
     def _begun(self, new: NewSession, owner: str, session_id: str) -> Session:
         now_ms = self._store.now_ms()

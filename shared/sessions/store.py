@@ -1,5 +1,6 @@
 """Sessions in Redis: each change is a compare-and-set of the record with its event in the same script."""
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ _CHANGE: Final = script(__file__, "change_session")
 _TOUCH: Final = script(__file__, "touch_session")
 _LIST: Final = script(__file__, "list_sessions")
 _BATCH: Final = 50
+_LONGEST_WAIT_S: Final = 3_600
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ class SessionStore:
         return session_of(_not_revoked(self._redis.run(_READ, keys, self._caller(identity), idempotent=True)))
 
     def create(self, identity: Identity, change: Change, most: int, most_owned: int) -> bool:
-        """Writes a new session; False when there is one of that id. Raises LimitReached above a cap."""
+        """Writes a new session; False when there is one of that id.
+
+        Raises LimitReached above a cap; its `retry_after` is 0 where a session whose time is over still counts.
+        """
         scope, session = identity.scope, change.after
         event = self._delivery.event(scope, f"session:{session.id}")
         fields = record_of(session)
@@ -106,13 +111,21 @@ class SessionStore:
             before=[*event.before, *self._due.note(scope, DUE_KIND, session.expires_ms)],
             idempotent=True,
         )
-        if answer in ("full", "owner full"):
-            whose, limit = ("tenant", most) if answer == "full" else ("user", most_owned)
-            raise LimitReached(f"the {whose} has {limit} active sessions, the most allowed: end or delete some")
         if _not_revoked(answer) == "exists":
             return False
-        self._delivery.finish(event, answer[1])
+        outcome, told = answer
+        if outcome != "created":
+            whose, limit = ("tenant", most) if outcome == "full" else ("user", most_owned)
+            raise self._full(whose, limit, float(told))
+        self._delivery.finish(event, told)
         return True
+
+    def _full(self, whose: str, limit: int, first_end_ms: float) -> LimitReached:
+        wait_s = math.ceil((first_end_ms - self.now_ms()) / 1000)
+        return LimitReached(
+            f"the {whose} has {limit} active sessions, the most allowed: end or delete some",
+            retry_after=min(max(wait_s, 0), _LONGEST_WAIT_S),
+        )
 
     def change(self, scope: TenantScope, before: Session, change: Change) -> Changed:
         """Puts the change in the place of `before` and tells so."""

@@ -119,8 +119,9 @@ def limited_to(desk: Desk, size: int) -> None:
 def test_a_tenants_files_have_so_many_bytes_together_and_no_more(desk: Desk) -> None:
     limited_to(desk, 10)
     first = promise(desk, 7)
-    with pytest.raises(LimitReached, match="more than 10 bytes"):
+    with pytest.raises(LimitReached, match="more than 10 bytes") as refused:
         promise(desk, 4)
+    assert refused.value.retry_after == 60
     promise(desk, 3)
     assert held_bytes(desk) == 10
     promise(desk, 0)
