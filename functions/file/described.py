@@ -253,9 +253,9 @@ OPERATIONS: Final[dict[str, Described]] = {
     ),
     "DELETE /files/{file_id}/parts": Described(
         id="abortUpload",
-        about="Give up an upload, which deletes its file",
+        about="Give up an upload in parts, which deletes its file",
         answers={204: Answer(about="It is gone.")},
-        problems=(NotFound,),
+        problems=(NotFound, Conflict),
     ),
     "DELETE /files/{file_id}": Described(
         id="deleteFile",

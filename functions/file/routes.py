@@ -128,9 +128,13 @@ def sign_part(file_id: str, number: PartNumber, caller: Writer, desk: Desk) -> R
 
 
 @router.delete("/{file_id}/parts")
+def abort(file_id: str, caller: Deleter, desk: Desk) -> Response:
+    desk.files.abort(caller, file_id)
+    return Response(status_code=204)
+
+
 @router.delete("/{file_id}")
 def delete(file_id: str, caller: Deleter, desk: Desk) -> Response:
-    """Aborting an upload is deleting its file."""
     desk.files.delete(caller, file_id)
     return Response(status_code=204)
 

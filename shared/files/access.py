@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from shared.auth.identity import Identity, Permission
-from shared.errors import NotFound, PermissionDenied
+from shared.errors import Conflict, NotFound, PermissionDenied
 from shared.files.model import File
 from shared.files.store import FileStore
 
@@ -34,6 +34,13 @@ class FileAccess:
         file = self.readable(identity, file_id)
         if not _owns(identity, file):
             raise PermissionDenied("only its owner may change the file")
+        return file
+
+    def taking_parts(self, identity: Identity, file_id: str) -> File:
+        """The same while parts are uploaded, else Conflict."""
+        file = self.owned(identity, file_id)
+        if not file.takes_parts:
+            raise Conflict("no multipart upload is open", file_status=file.status)
         return file
 
     def may_read(self, identity: Identity, file_id: str) -> bool:

@@ -94,6 +94,11 @@ def deleted(file: File, now_ms: int) -> File | None:
     return changed(file, now_ms, status=Status.DELETED, due_ms=now_ms + _LEFTOVERS_MS)
 
 
+def aborted(file: File, now_ms: int) -> File | None:
+    """Its upload in parts is given up, and the file with it."""
+    return deleted(file, now_ms) if file.takes_parts else None
+
+
 def parse_started(file: File, now_ms: int, cause: str = "") -> File | None:
     """A parser takes the file; after a crash of the one before when its time is over, or at once for its `cause`."""
     held = file.parse

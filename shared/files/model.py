@@ -101,6 +101,11 @@ class File(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status in (Status.PENDING, Status.UPLOADED, Status.AVAILABLE)
 
     @property
+    def takes_parts(self) -> bool:
+        """Its upload in parts is neither joined nor given up."""
+        return self.status is Status.PENDING and self.upload_id != ""
+
+    @property
     def place(self) -> str:
         """Where it stands in lists, which are ordered by age: its age, then its id."""
         return f"{self.created_ms:0{PLACE_PREFIX}x}{self.id}"

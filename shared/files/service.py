@@ -1,5 +1,6 @@
 """What callers do with files that are there: read, list, download, parse again, delete."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from shared.files.places import again_key, clean_key, parsed_key
 from shared.files.presign import download
 from shared.files.store import FileStore, existing
 from shared.observe.log import info
+from shared.tenant.scope import TenantScope
 
 # A filtered list reads this many records at most before it answers with what it has.
 _SCANNED: Final = 300
@@ -94,14 +96,24 @@ class Files:
 
     def delete(self, identity: Identity, file_id: str) -> None:
         """Deletes the file for every reader at once; what is left in the bucket goes now, or by sweep."""
-        file = self._access.owned(identity, file_id)
-        scope, now_ms = identity.scope, self._store.now_ms()
-        stepped = self._store.step(scope, file.id, lambda held: life.deleted(held, now_ms))
+        self._access.owned(identity, file_id)
+        self._remove(identity.scope, file_id, life.deleted)
+
+    def abort(self, identity: Identity, file_id: str) -> None:
+        """Gives up an upload in parts and deletes its file; Conflict once the parts are joined, as in S3."""
+        self._access.taking_parts(identity, file_id)
+        if not self._remove(identity.scope, file_id, life.aborted):
+            self._access.taking_parts(identity, file_id)
+
+    def _remove(self, scope: TenantScope, file_id: str, step: Callable[[File, int], File | None]) -> bool:
+        now_ms = self._store.now_ms()
+        stepped = self._store.step(scope, file_id, lambda held: step(held, now_ms))
         if stepped.taken and stepped.file:
             try:
                 self._expiry.remove_objects(scope, stepped.file)
             except Unavailable:
-                info("file.objects_left_to_sweep", tenant=scope.label, file=file.id)
+                info("file.objects_left_to_sweep", tenant=scope.label, file=file_id)
+        return stepped.taken
 
     def _available(self, identity: Identity, file_id: str) -> File:
         file = self._access.readable(identity, file_id)

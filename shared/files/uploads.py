@@ -139,7 +139,7 @@ class Uploads:
 
     def parts(self, identity: Identity, file_id: str) -> list[Part]:
         """The parts that S3 has, so that a client can go on after a break."""
-        file = self._open(identity, file_id)
+        file = self._access.taking_parts(identity, file_id)
         found = multipart.parts(self._bucket, upload_key(identity.scope, file.id), file.upload_id)
         if found is None:
             raise Conflict("the upload is over")
@@ -147,15 +147,9 @@ class Uploads:
 
     def sign_part(self, identity: Identity, file_id: str, number: int) -> SignedRequest:
         """A URL for one part."""
-        file = self._open(identity, file_id)
+        file = self._access.taking_parts(identity, file_id)
         key, seconds = upload_key(identity.scope, file.id), self._settings.upload_ttl_seconds
         return part_upload(self._bucket, key, file.upload_id, number, seconds)
-
-    def _open(self, identity: Identity, file_id: str) -> File:
-        file = self._access.owned(identity, file_id)
-        if file.status is not Status.PENDING or not file.upload_id:
-            raise Conflict("no multipart upload is open", file_status=file.status)
-        return file
 
 
 def request_shown(request: SignedRequest) -> dict[str, Any]:

@@ -94,6 +94,14 @@ def test_everything_can_be_deleted_once(status: Status) -> None:
     assert life.deleted(after, NOW) is None
 
 
+def test_only_an_open_upload_in_parts_is_given_up() -> None:
+    waiting = in_status(Status.PENDING)
+    assert life.aborted(waiting, NOW) is None
+    for status in Status:
+        after = life.aborted(replace(in_status(status), upload_id="u"), NOW)
+        assert (after is not None) == (status is Status.PENDING)
+
+
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.AVAILABLE])
 def test_only_available_files_are_parsed(status: Status) -> None:
     assert life.parse_started(in_status(status), NOW) is None

@@ -8,6 +8,9 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
+from shared.auth.identity import Identity
+from shared.files.model import File
+from shared.files.multipart import Part
 from tests.files.conftest import browser, desk, s3
 from tests.functions.test_file_routes import CSV, Site, code, site
 
@@ -70,6 +73,33 @@ def test_an_upload_in_parts_can_be_aborted(site: Site) -> None:
     file_id = body["file"]["id"]
     assert site.client.delete(f"/files/{file_id}/parts", headers=site.as_("ann")).status_code == 204
     assert code(site.get(f"/files/{file_id}")) == (404, "not-found")
+
+
+@pytest.mark.parametrize("in_parts", [True, False])
+def test_what_takes_no_parts_cannot_be_aborted_and_stays(site: Site, in_parts: bool) -> None:
+    if in_parts:
+        file_id, done = upload_parts(site, CSV, 1000)
+        site.client.post(f"/files/{file_id}/complete", json={"parts": done}, headers=site.as_("ann"))
+    else:
+        file_id = site.stored()
+    refused = site.client.delete(f"/files/{file_id}/parts", headers=site.as_("ann"))
+    assert (code(refused), refused.json()["file_status"]) == ((409, "conflict"), "available")
+    assert site.get(f"/files/{file_id}/content").status_code == 307
+
+
+def test_an_upload_that_is_joined_while_it_is_aborted_stays(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id, done = upload_parts(site, CSV, 1000)
+    files, look = site.desk.filing.files, site.desk.filing.files._access.taking_parts
+
+    def joined_meanwhile(identity: Identity, asked: str) -> File:
+        monkeypatch.undo()
+        found = look(identity, asked)
+        site.desk.filing.uploads.complete(identity, file_id, [Part(1, done[0]["ETag"].strip('"'))])
+        return found
+
+    monkeypatch.setattr(files._access, "taking_parts", joined_meanwhile)
+    assert code(site.client.delete(f"/files/{file_id}/parts", headers=site.as_("ann"))) == (409, "conflict")
+    assert site.get(f"/files/{file_id}").json()["status"] == "available"
 
 
 def test_botocore_sends_parts_through_our_urls(site: Site) -> None:
