@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from local.redis.link import ALL_KEYS, Link, LinkLost, LinkPool
 from local.redis.refusals import MAX_KEY_BYTES, answer_without_executing, refusal
+from local.redis.report import without_ours
 from local.redis.resp import Failure, Reply
 from local.redis.scripts import Command, Prepared, ScriptBook
 
@@ -114,6 +115,8 @@ class Engine:
             return reply
         if prepared.loads is not None:
             return prepared.loads
+        if prepared.reports is not None and isinstance(reply, bytes):
+            return without_ours(reply, prepared.reports)
         return reply
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from local.redis.report import with_counts
+
 KEY_LOCKING = b"allow-key-locking"
 SCRIPT_CALLS = frozenset({b"EVAL", b"EVAL_RO", b"EVALSHA", b"EVALSHA_RO"})
 
@@ -16,12 +18,13 @@ class Prepared:
     """A command as Valkey takes it.
 
     `only_keys` is what a key-locking script may touch (its KEYS), None for every other command;
-    `loads` is the digest the client must see as the reply of SCRIPT LOAD.
+    `loads` is the digest the client must see as the reply of SCRIPT LOAD, `reports` the sections that INFO asks for.
     """
 
     command: Command
     only_keys: tuple[bytes, ...] | None = None
     loads: bytes | None = None
+    reports: Command | None = None
 
 
 def without_key_locking(script: bytes) -> tuple[bytes, bool]:
@@ -54,6 +57,8 @@ class ScriptBook:
             return self._call(name, command)
         if name == b"SCRIPT" and len(command) >= 2:
             return self._script(command)
+        if name == b"INFO":
+            return Prepared([command[0], *with_counts(command[1:])], reports=command[1:])
         return Prepared(command)
 
     def _call(self, name: bytes, command: Command) -> Prepared:
