@@ -113,12 +113,15 @@ class ApiHistory(BaseModel):
 
 
 class ApiNode(BaseModel):
-    """The tenant's own numbers, as those of one node."""
+    """The tenant's own numbers, as those of one node; above 1,000 connections only they are counted."""
 
     uid: str
     name: str
     version: str
     num_clients: int = Field(ge=0)
+    num_users: int | None = Field(None, ge=0)
+    num_subs: int | None = Field(None, ge=0)
+    num_channels: int | None = Field(None, ge=0)
 
 
 class ApiInfo(BaseModel):
@@ -175,9 +178,18 @@ _PUBLISHED: Final = {
     "delivery": {"delivered": 2, "gone": 0, "throttled": 0, "deferred": 0},
 }
 _MEMBER: Final = {"user": _ANN, "client": _CLIENT}
+_NODE: Final = {
+    "uid": "acme",
+    "name": "traffic-cop",
+    "version": "0.1.0",
+    "num_clients": 2,
+    "num_users": 1,
+    "num_subs": 4,
+    "num_channels": 2,
+}
 _LISTED: Final = {
-    "app_name": "",
-    "app_version": "",
+    "app_name": "js",
+    "app_version": "1.2",
     "transport": "websocket",
     "protocol": "json",
     "user": _ANN,
@@ -276,7 +288,7 @@ METHODS: Final[dict[str, Method]] = {
         None,
         {},
         ApiInfo,
-        {"nodes": [{"uid": "acme", "name": "traffic-cop", "version": "0.1.0", "num_clients": 2}]},
+        {"nodes": [_NODE]},
     ),
     "connections": Method(
         "A user's connections", ask.ListConnections, {"user": _ANN}, ApiConnections, {"connections": {_CLIENT: _LISTED}}

@@ -19,7 +19,8 @@ app = create_app(
     api_keys=ApiKeys(realtime.redis),
     redis=realtime.redis,
     channels=realtime.channels,
-    server_api=ServerApi(realtime.channels, realtime.redis),
+    roster=realtime.roster,
+    server_api=ServerApi(realtime.channels, realtime.roster, realtime.redis),
     cursors=Cursors.from_settings(settings()),
 )
 handler = lambda_handler(app)

@@ -11,8 +11,9 @@ from shared.auth.revocations import Revocations
 from shared.errors import NotFound, TrafficCopError, Unauthorized
 from shared.http.dependencies import Caller, PageLimit, identify, permitted
 from shared.http.pagination import Cursors
-from shared.realtime.channels import Channels, ListedConnection
+from shared.realtime.channels import Channels
 from shared.realtime.protocol import FORCE_DISCONNECT
+from shared.realtime.roster import ListedConnection, Roster
 from shared.realtime.server_api import ServerApi, error_answer
 
 router = APIRouter()
@@ -20,6 +21,11 @@ router = APIRouter()
 
 def _channels(request: Request) -> Channels:
     found: Channels = request.app.state.channels
+    return found
+
+
+def _roster(request: Request) -> Roster:
+    found: Roster = request.app.state.roster
     return found
 
 
@@ -39,6 +45,7 @@ def _unrevoked(request: Request, caller: Caller) -> None:
 
 
 TheChannels = Annotated[Channels, Depends(_channels)]
+TheRoster = Annotated[Roster, Depends(_roster)]
 TheCursors = Annotated[Cursors, Depends(_cursors)]
 TheApi = Annotated[ServerApi, Depends(_api)]
 
@@ -59,14 +66,14 @@ async def server_api(method: str, request: Request, api: TheApi) -> Response:
 @router.get("/connections", dependencies=[Depends(_unrevoked)])
 def list_connections(
     caller: Annotated[Identity, permitted("connections.list")],
-    channels: TheChannels,
+    roster: TheRoster,
     cursors: TheCursors,
     limit: PageLimit = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Response:
     """The tenant's open connections."""
     filters = {"list": "connections"}
-    page = channels.page_of_connections(caller.scope, cursors.position(caller.scope, filters, cursor), limit)
+    page = roster.page(caller.scope, cursors.position(caller.scope, filters, cursor), limit)
     following = cursors.signed(caller.scope, filters, page.next) if page.next else None
     return _json({"items": [_shown(item) for item in page.items], "next_cursor": following})
 

@@ -44,6 +44,7 @@ from shared.realtime.protocol import (
     client_info,
     publication,
     publication_body,
+    quoted,
     reply,
 )
 from shared.realtime.realtime import Realtime
@@ -51,6 +52,7 @@ from shared.realtime.refusals import NotConnectedYet
 
 MAX_PUBLICATION_BYTES: Final = 28 * 1024
 _MAX_REPLY_BYTES: Final = 100_000
+_MAX_APP_CHARACTERS: Final = 64
 # A frame may overtake the `connect` of its connection by this much.
 _OVERTAKING_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.02
@@ -306,4 +308,7 @@ def _chosen_tenant(asked: Connect) -> str | None:
 
 def _connect_request(cmd: int, asked: Connect, connection: str, user: str, expires_at: int) -> ConnectRequest:
     since = asked.subs.get(personal_channel(user))
-    return ConnectRequest(cmd, connect_extra(connection, expires_at, time.time()), since)
+    app = [text[:_MAX_APP_CHARACTERS] for text in (asked.name, asked.version)]
+    return ConnectRequest(
+        cmd, connect_extra(connection, expires_at, time.time()), since, quoted(app) if any(app) else ""
+    )

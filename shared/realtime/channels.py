@@ -1,11 +1,9 @@
 """Channels of one tenant as the server sees them: publish, who is there, what was said, who must go."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +16,7 @@ from shared.realtime.delivery import Delivery, Lane, channel_keys, lane_key, new
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import Position, ServerDisconnect, SubscribeOptions, publication_body
 from shared.realtime.refusals import ConnectionGone, refused
+from shared.realtime.roster import Roster
 from shared.realtime.tally import Delivered
 from shared.state.client import Argument, Redis
 from shared.state.scripts import script
@@ -28,11 +27,7 @@ MAX_PUBLICATION_BYTES: Final = 65_536
 _MAX_TAGS_BYTES: Final = 4_096
 _IDEMPOTENCY_MS: Final = 300_000
 _EVERYBODY: Final = 1_000_000
-_LOOKED_THROUGH: Final = 10_000
-_PAGE: Final = 500
 _LEAVING_AT_ONCE: Final = 100
-# How the record of a connection begins that is being taken out of its channels.
-_GONE: Final = "g\n"
 _PUBLISH, _PRESENCE, _HISTORY, _HISTORY_REMOVE = (
     script(__file__, name) for name in ("publish", "presence", "history", "history_remove")
 )
@@ -56,35 +51,17 @@ class PastPublications:
     publications: list[tuple[int, str]]
 
 
-@dataclass(frozen=True)
-class ListedConnection:
-    """One open connection, as `GET /connections` shows it; times are unix seconds."""
-
-    client: str
-    user: str
-    channels: list[str]
-    connected_at: float
-    expires_at: int
-    session: str
-    """The Supabase session of its token."""
-
-
-@dataclass(frozen=True)
-class ConnectionPage:
-    """A page of connections, and the position after it; empty at the end."""
-
-    items: list[ListedConnection]
-    next: str
-
-
 class Channels:
     """Operations on any channel of a scope. Callers have checked who asks; `on_behalf` checks a client's frame."""
 
-    def __init__(self, redis: Redis, sockets: Sockets, delivery: Delivery, connections: Connections) -> None:
+    def __init__(
+        self, redis: Redis, sockets: Sockets, delivery: Delivery, connections: Connections, roster: Roster
+    ) -> None:
         self._redis = redis
         self._sockets = sockets
         self._delivery = delivery
         self._connections = connections
+        self._roster = roster
 
     def publish(
         self,
@@ -191,12 +168,12 @@ class Channels:
 
         `info` (shown to others) and `data` (for the client) are JSON texts of one line, or empty.
         """
-        found = self._sockets_of(scope, user, client)
+        found = self._roster.sockets_of(scope, user, client)
         return sum(self._connections.subscribe_by_server(socket, channel, options, info, data) for socket in found)
 
     def unsubscribe_user(self, scope: TenantScope, user: str, channel: str, *, client: str = "") -> int:
         """Takes the user's connections (only `client`, if given) out of the channel; returns how many were in it."""
-        return self._connections.unsubscribe_by_server(self._sockets_of(scope, user, client), channel)
+        return self._connections.unsubscribe_by_server(self._roster.sockets_of(scope, user, client), channel)
 
     def settle(self, scope: TenantScope, channel: str, until: float) -> bool:
         """Sees to it that all members have got what was said so far; False when time was up before."""
@@ -213,7 +190,7 @@ class Channels:
         for start in range(0, len(members), _LEAVING_AT_ONCE):
             if time.monotonic() >= until:
                 return False
-            sockets = self._owned(scope, members[start : start + _LEAVING_AT_ONCE])
+            sockets = self._roster.owned(scope, members[start : start + _LEAVING_AT_ONCE])
             identities = self._connections.identities(sockets)
             leaving = [
                 socket
@@ -222,29 +199,6 @@ class Channels:
             ]
             self._connections.unsubscribe_by_server(leaving, channel)
         return True
-
-    def _owned(self, scope: TenantScope, connections: Sequence[str]) -> list[Socket]:
-        found = self._sockets.find_many(connections)
-        return [socket for socket in found if socket is not None and socket.scope == scope]
-
-    def active(self, scope: TenantScope, pattern: str = "") -> dict[str, int]:
-        """Channels that somebody is in, by how many connections; `pattern` as of file names.
-
-        Raises LimitReached where there are too many connections to look through.
-        """
-        if self.count_connections(scope) > _LOOKED_THROUGH:
-            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: ask for presence_stats of a channel")
-        counts: Counter[str] = Counter()
-        page = self.page_of_connections(scope, "", _PAGE)
-        while page.items:
-            counts.update(channel for item in page.items for channel in item.channels)
-            page = self.page_of_connections(scope, page.next, _PAGE) if page.next else ConnectionPage([], "")
-        return {channel: count for channel, count in counts.items() if fnmatchcase(channel, pattern or "*")}
-
-    def _sockets_of(self, scope: TenantScope, user: str, client: str) -> list[Socket]:
-        return self._owned(
-            scope, [one.client for one in self.connections_of(scope, user) if client in ("", one.client)]
-        )
 
     def disconnect(self, scope: TenantScope, connection: str, why: ServerDisconnect) -> bool:
         """Closes one connection of the scope with the code; False when it has none of that id."""
@@ -263,65 +217,29 @@ class Channels:
         *,
         client: str = "",
         session: str = "",
+        issued_before: int | None = None,
         spared: frozenset[str] = frozenset(),
     ) -> int:
-        """Closes the user's connections (only `client` or `session`, if given; never the spared); returns how many."""
+        """Closes the user's connections, but not the spared; returns how many.
+
+        Only `client`, those of `session`, or those with tokens issued before then (unix s), if given.
+        """
         chosen = [
             one.client
-            for one in self.connections_of(scope, user)
-            if one.client not in spared and client in ("", one.client) and session in ("", one.session)
+            for one in self._roster.of_user(scope, user)
+            if one.client not in spared
+            and client in ("", one.client)
+            and session in ("", one.session)
+            and (issued_before is None or one.issued_at < issued_before)
         ]
         return sum(self.disconnect(scope, connection, why) for connection in chosen)
 
-    def users_of_session(self, scope: TenantScope, session: str) -> set[str]:
-        """Whose open connections came with a token of that Supabase session.
-
-        Raises LimitReached where there are too many connections to look through.
-        """
-        if self.count_connections(scope) > _LOOKED_THROUGH:
-            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: name the user")
-        found = self._sockets.find_many(self._redis.call("ZRANGE", scope.key("leases"), 0, -1))
-        return {one.user for one in found if one is not None and one.scope == scope and one.session == session}
-
     def refresh_user(self, scope: TenantScope, user: str, expires_at: int, *, client: str = "") -> None:
         """Lets the user's connections (only `client`, if given) go on until then (unix s), past their tokens' end."""
-        for socket in self._sockets_of(scope, user, client):
+        for socket in self._roster.sockets_of(scope, user, client):
             with suppress(ConnectionGone):
                 identity = self._connections.identity(socket)
                 self._connections.refresh(socket, replace(identity, expires_at=expires_at))
-
-    def connections_of(self, scope: TenantScope, user: str) -> Iterator[ListedConnection]:
-        """The user's open connections."""
-        flat = self._redis.call("HGETALL", user_key(scope, user))
-        fields = dict(flat) if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
-        for name, record in fields.items():
-            if name.startswith("c:") and not record.startswith(_GONE):
-                yield _listed(user, name[2:], record, fields.get(f"s:{name[2:]}", ""))
-
-    def count_connections(self, scope: TenantScope) -> int:
-        """How many connections of the scope are open."""
-        return int(self._redis.call("ZCOUNT", scope.key("leases"), int(time.time() * 1000), "+inf"))
-
-    def page_of_connections(self, scope: TenantScope, position: str, limit: int) -> ConnectionPage:
-        """Connections by their id, after `position`; stable while others come and go."""
-        flat = self._redis.call("ZRANGE", scope.key("leases"), int(time.time() * 1000), "+inf", "BYSCORE")
-        ids = sorted(connection for connection in flat if connection > position)
-        chosen = ids[:limit]
-        following = chosen[-1] if len(ids) > limit else ""
-        return ConnectionPage(self._listed(scope, chosen), following)
-
-    def _listed(self, scope: TenantScope, connections: Sequence[str]) -> list[ListedConnection]:
-        owned = self._owned(scope, connections)
-        asked: list[list[Argument]] = [
-            ["HMGET", user_key(scope, socket.user), f"c:{socket.connection}", f"s:{socket.connection}"]
-            for socket in owned
-        ]
-        records = self._redis.pipeline(asked, idempotent=True)
-        return [
-            _listed(socket.user, socket.connection, record[0], record[1] or "")
-            for socket, record in zip(owned, records, strict=True)
-            if isinstance(record, list) and record[0] and not record[0].startswith(_GONE)
-        ]
 
     def _members(
         self, scope: TenantScope, channel: str, on_behalf: Socket | None, most: int
@@ -358,9 +276,3 @@ class Channels:
 
     def _asking_key(self, scope: TenantScope, socket: Socket | None) -> dict[str, Any]:
         return {"user": user_key(scope, socket.user if socket else "")}
-
-
-def _listed(user: str, connection: str, record: str, subscriptions: str) -> ListedConnection:
-    parts = record.split("\n")
-    channels = [name for name, _, subscribed, *_ in map(str.split, subscriptions.splitlines()) if subscribed == "1"]
-    return ListedConnection(connection, user, sorted(channels), int(parts[5]) / 1000, int(parts[2]), parts[3])

@@ -47,11 +47,12 @@ _CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _REFRESH, _SUB_REFRESH, _PUBLISH, _CHECK = (
 
 @dataclass(frozen=True)
 class ConnectRequest:
-    """What the `connect` command says that matters here."""
+    """What the `connect` command says that matters here; `app` is JSON of the app's name and version."""
 
     cmd: int
     extra: str
     since: SubscribeOptions | None
+    app: str = ""
 
 
 class Connections:
@@ -119,6 +120,7 @@ class Connections:
             "info": client_info(socket.user, socket.connection),
             "cmd": request.cmd if request else 0,
             "extra": request.extra if request else "",
+            "app": request.app if request else "",
             **_wanted(request.since if request else None, namespace_of(event.channel)),
         }
         keys = {**event.keys, "addresses": socket.scope.key("addresses")}

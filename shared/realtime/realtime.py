@@ -12,6 +12,7 @@ from shared.observe.log import configure
 from shared.realtime.channels import Channels
 from shared.realtime.connections import Connections
 from shared.realtime.delivery import Delivery
+from shared.realtime.roster import Roster
 from shared.realtime.sender import Sender
 from shared.realtime.upkeep import Upkeep
 from shared.settings import Settings
@@ -60,7 +61,11 @@ class Realtime:
 
     @cached_property
     def channels(self) -> Channels:
-        return Channels(self.redis, self.sockets, self.delivery, self.connections)
+        return Channels(self.redis, self.sockets, self.delivery, self.connections, self.roster)
+
+    @cached_property
+    def roster(self) -> Roster:
+        return Roster(self.redis, self.sockets)
 
     @cached_property
     def upkeep(self) -> Upkeep:

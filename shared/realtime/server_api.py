@@ -13,7 +13,7 @@ from shared.auth.revocations import Revocations
 from shared.errors import Internal, Invalid, MethodNotFound, NotAvailable, TrafficCopError, Unavailable
 from shared.observe.log import failed
 from shared.realtime import api_requests as ask
-from shared.realtime.channels import Channels, ListedConnection
+from shared.realtime.channels import Channels
 from shared.realtime.namespaces import namespace_of
 from shared.realtime.protocol import (
     EXPIRED,
@@ -23,6 +23,7 @@ from shared.realtime.protocol import (
     ServerDisconnect,
     publication,
 )
+from shared.realtime.roster import ListedConnection, Roster
 from shared.state.client import Redis
 
 MAX_COMMANDS: Final = 1_000
@@ -39,8 +40,11 @@ class ServerApi:
     We hand out no client sessions (`session` of requests), so that no connection is meant where one is named.
     """
 
-    def __init__(self, channels: Channels, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, channels: Channels, roster: Roster, redis: Redis, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._channels = channels
+        self._roster = roster
         self._redis = redis
         self._clock = clock
         self._methods: dict[str, Callable[[Identity, bytes], _Answer]] = {
@@ -140,7 +144,7 @@ class ServerApi:
 
     def _active_channels(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.ListChannels = ask.decoded(body, ask.ListChannels)
-        counts = self._channels.active(caller.scope, asked.pattern or "")
+        counts = self._roster.channels(caller.scope, asked.pattern or "")
         return {"channels": {channel: {"num_clients": count} for channel, count in counts.items()}}
 
     def _subscribe(self, caller: Identity, body: bytes) -> _Answer:
@@ -178,12 +182,12 @@ class ServerApi:
     def _info(self, caller: Identity, body: bytes) -> _Answer:
         """The tenant's own numbers, as those of one node."""
         ask.decoded(body, ask.Nothing)
-        count = self._channels.count_connections(caller.scope)
-        return {"nodes": [{"uid": caller.scope.label, "name": "traffic-cop", "version": "0.1.0", "num_clients": count}]}
+        node = {"uid": caller.scope.label, "name": "traffic-cop", "version": "0.1.0"}
+        return {"nodes": [{**node, **self._roster.counts(caller.scope)}]}
 
     def _connections(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.ListConnections = ask.decoded(body, ask.ListConnections)
-        found = self._channels.connections_of(caller.scope, asked.name())
+        found = self._roster.of_user(caller.scope, asked.name())
         return {"connections": {one.client: _shown(one) for one in found}}
 
     def _block_user(self, caller: Identity, body: bytes) -> _Answer:
@@ -201,7 +205,7 @@ class ServerApi:
         """Of a session that nobody is connected with, only its user can be told where to write that down."""
         asked: ask.RevokeToken = ask.decoded(body, ask.RevokeToken)
         session = asked.session()
-        users = {asked.user} if asked.user else self._channels.users_of_session(caller.scope, session)
+        users = {asked.user} if asked.user else self._roster.users_of_session(caller.scope, session)
         if not users:
             raise NotAvailable("no open connection is of this session: name its user as well")
         for user in users:
@@ -212,8 +216,10 @@ class ServerApi:
     def _invalidate_user_tokens(self, caller: Identity, body: bytes) -> _Answer:
         """Connections come back at once with a newer token, or not at all."""
         asked: ask.InvalidateTokens = ask.decoded(body, ask.InvalidateTokens)
-        self._revocations(caller).revoke_tokens(asked.name(), asked.issued_before)
-        self._close(caller, asked, FORCE_RECONNECT)
+        user, before = asked.name(), asked.issued_before
+        self._revocations(caller).revoke_tokens(user, before)
+        client = asked.client or ""
+        self._channels.disconnect_user(caller.scope, user, FORCE_RECONNECT, client=client, issued_before=before)
         return {}
 
     def _close(
@@ -268,8 +274,8 @@ def _fitting(publications: Sequence[tuple[int, str]]) -> Iterator[msgspec.Raw]:
 def _shown(connection: ListedConnection) -> _Answer:
     channels: dict[str, _Answer] = {channel: {} for channel in connection.channels}
     return {
-        "app_name": "",
-        "app_version": "",
+        "app_name": connection.app_name,
+        "app_version": connection.app_version,
         "transport": "websocket",
         "protocol": "json",
         "user": connection.user,

@@ -68,7 +68,8 @@ def backend_of(world: World, issuer: ThreadedIssuer) -> Backend:
         api_keys=keys,
         redis=realtime.redis,
         channels=realtime.channels,
-        server_api=ServerApi(realtime.channels, realtime.redis),
+        roster=realtime.roster,
+        server_api=ServerApi(realtime.channels, realtime.roster, realtime.redis),
         cursors=Cursors("secret"),
     )
     return Backend(world, FunctionClient(lambda_handler(app)), keys, issuer)

@@ -100,6 +100,16 @@ def test_all_that_an_sdk_sends_in_its_first_frame_is_answered(gateway: Gateway) 
     assert [push["data"] for push in gateway.sent.pushes(socket, "pub")] == [{"n": 1}]
 
 
+@pytest.mark.parametrize("handshake", ["with a token", "without"])
+def test_what_an_app_calls_itself_is_kept_in_part(
+    gateway: Gateway, redis_direct: "redis.Redis", handshake: str
+) -> None:
+    socket = gateway.open(gateway.token("ann") if handshake == "with a token" else "")
+    gateway.ask(socket, 1, "connect", token=gateway.token("ann"), name="x" * 100, version="1\n2")
+    record = str(redis_direct.hget(f"{{t:{gateway.tenant}}}:user:ann", f"c:{socket}")).split("\n")
+    assert json.loads(record[8]) == ["x" * 64, "1\n2"]
+
+
 def test_forty_kilobytes_of_commands_are_all_answered(gateway: Gateway) -> None:
     client = gateway.client()
     commands = [{"id": i, "rpc": {"method": "ping", "data": "x" * 100}} for i in range(2, 302)]

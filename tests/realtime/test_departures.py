@@ -264,7 +264,7 @@ def test_a_connection_that_subscribes_to_more_while_it_is_taken_out_leaves_that_
 
     monkeypatch.setattr(departures, "_take_out", racing)
     assert world.realtime.connections.disconnect(client)
-    assert list(world.realtime.channels.connections_of(world.scope, "ann")) == []
+    assert list(world.realtime.roster.of_user(world.scope, "ann")) == []
     for i in range(races):
         assert world.realtime.channels.presence(world.scope, f"chat:{i}") == {}
     assert told(world, listener) == [("join", "ann"), ("leave", "ann")]

@@ -125,7 +125,7 @@ def test_presence_counts_all_lanes(world: World, crowd: list[Socket]) -> None:
 
 
 def test_the_list_of_connections_shows_the_channel_whatever_its_lane(world: World, crowd: list[Socket]) -> None:
-    page = world.realtime.channels.page_of_connections(world.scope, "", 100)
+    page = world.realtime.roster.page(world.scope, "", 100)
     assert all(CHANNEL in item.channels for item in page.items)
     assert len(page.items) == 10
 

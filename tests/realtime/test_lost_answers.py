@@ -145,11 +145,11 @@ def test_a_connect_whose_answer_was_lost_leaves_nothing_that_sweep_does_not_find
     with pytest.raises(OutcomeUnknown):
         world.client("ann")
     expire_lane(world, redis_direct, "user:ann")
-    assert world.realtime.channels.count_connections(world.scope) == 1 + executed
+    assert world.realtime.roster.count(world.scope) == 1 + executed
     leases = str(world.scope.key("leases"))
     redis_direct.zadd(leases, {str(name): 1 for name in redis_direct.zrange(leases, 0, -1)})
     world.realtime.upkeep.leases(world.scope, time.monotonic() + 10)
-    assert list(world.realtime.channels.connections_of(world.scope, "ann")) == []
+    assert list(world.realtime.roster.of_user(world.scope, "ann")) == []
     assert not redis_direct.exists(str(world.scope.key("addresses")))
 
 

@@ -113,7 +113,7 @@ def test_active_channels_are_counted(world: World) -> None:
         client = world.client(user)
         for cmd, name in enumerate(names, 2):
             world.subscribe(client, name, cmd=cmd)
-    active = world.realtime.channels.active
+    active = world.realtime.roster.channels
     assert active(world.scope, "chat:*") == {"chat:a": 2, "chat:b": 1}
     assert active(world.scope)["news:x"] == 1
 

@@ -34,7 +34,7 @@ def test_a_ghost_is_reaped_with_one_leave(world: World, redis_direct: "redis.Red
     world.realtime.delivery.wake(world.scope, CHANNEL, time.monotonic() + 5)
     assert [push["info"]["user"] for push in world.sent.pushes(listener.connection, "leave")] == ["ghost"]
     assert ghost.connection in world.sent.closed
-    assert list(world.realtime.channels.connections_of(world.scope, "ghost")) == []
+    assert list(world.realtime.roster.of_user(world.scope, "ghost")) == []
 
 
 def test_an_idle_socket_is_kept_alive(world: World, redis_direct: "redis.Redis") -> None:
@@ -142,7 +142,7 @@ def test_before_two_hours_a_client_is_asked_to_reconnect(world: World, redis_dir
     assert [push["code"] for push in world.sent.pushes(old.connection, "disconnect")] == [3011]
     assert world.sent.closed == [old.connection]
     assert world.realtime.channels.presence(world.scope, CHANNEL) == {}
-    assert list(world.realtime.channels.connections_of(world.scope, "old")) == []
+    assert list(world.realtime.roster.of_user(world.scope, "old")) == []
 
 
 def test_a_lease_never_reaches_the_two_hours_of_the_gateway(world: World, redis_direct: "redis.Redis") -> None:

@@ -4,7 +4,7 @@
 -- admitted, c connected, g gone), permissions (letters of r w x a), token expiry (unix s, 0 never), supabase session,
 -- issued at (unix s), connected at (ms), lease end when last written (ms), source address, info (JSON), schema version.
 local GRACE_S, LIFE_MS, SPREAD_MS = 25, 6900000, 600000
-local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'info',
+local RECORD = { 'state', 'permissions', 'expires', 'session', 'issued', 'connected', 'lease', 'address', 'app',
   'schema' }
 
 local function lines(text, names)

@@ -1,7 +1,7 @@
 -- connect: admits a socket within its caps, and (or) makes it a connected client with its personal channel
 -- USES realtime/joining
 -- KEYS channel, log, leases, lanes, addresses
--- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, admit, attach, permissions, expires, issued, address, lease_ms, max_tenant, max_user, max_address, cmd, jl, want_epoch, want_offset, info, extra
+-- ARGV channel, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, admit, attach, permissions, expires, issued, address, lease_ms, max_tenant, max_user, max_address, cmd, jl, want_epoch, want_offset, info, extra, app
 -- RETURNS 'ok' and the claim | gone | revoked | expired | again | full:tenant | full:user | full:address
 -- The personal channel's hash is the user's hash, so one read serves both.
 local now = server_ms()
@@ -38,7 +38,7 @@ if A.admit == '1' then
   local refused = shut_out(A.issued, A.expires) or (f['c:' .. A.conn] and 'again') or full()
   if refused then return { refused } end
   record = { state = 'a', permissions = A.permissions, expires = A.expires, session = A.session, issued = A.issued,
-    connected = tostring(now), lease = '0', address = A.address, info = A.info }
+    connected = tostring(now), lease = '0', address = A.address }
   renew(K.leases, A.conn, record, now, A.lease_ms)
 else
   if not f['c:' .. A.conn] then return { 'gone' } end
@@ -52,7 +52,7 @@ if A.attach == '0' then
   channel_save(ch)
   return { 'ok', false }
 end
-record.state = 'c'
+record.state, record.app = 'c', A.app
 put(ch, 'c:' .. A.conn, record_text(record))
 put(ch, 's:' .. A.conn, A.channel .. ' ' .. A.cmd .. ' 1')
 join(ch, A.conn, A.cmd, 'c', false)

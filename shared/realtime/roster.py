@@ -1,0 +1,157 @@
+"""Who is connected in a scope, by its leases and the connections' records."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from shared.auth.sockets import Socket, Sockets
+from shared.errors import LimitReached
+from shared.realtime.delivery import user_key
+from shared.realtime.globs import matcher
+from shared.state.client import Argument, Redis
+from shared.tenant.scope import TenantScope
+
+_LOOKED_THROUGH: Final = 10_000
+_COUNTED_THROUGH: Final = 1_000
+_PAGE: Final = 500
+# How the record of a connection begins that is being taken out of its channels.
+_GONE: Final = "g\n"
+
+
+@dataclass(frozen=True)
+class ListedConnection:
+    """One open connection; times are unix seconds, `session` is the Supabase session of its token."""
+
+    client: str
+    user: str
+    channels: list[str]
+    connected_at: float
+    expires_at: int
+    session: str
+    issued_at: int
+    app_name: str
+    app_version: str
+
+
+@dataclass(frozen=True)
+class ConnectionPage:
+    """A page of connections, and the position after it; empty at the end."""
+
+    items: list[ListedConnection]
+    next: str
+
+
+class Roster:
+    """Finds open connections; does nothing to them."""
+
+    def __init__(self, redis: Redis, sockets: Sockets) -> None:
+        self._redis = redis
+        self._sockets = sockets
+
+    def of_user(self, scope: TenantScope, user: str) -> Iterator[ListedConnection]:
+        """The user's open connections."""
+        flat = self._redis.call("HGETALL", user_key(scope, user))
+        fields = dict(flat) if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
+        for name, record in fields.items():
+            if name.startswith("c:") and not record.startswith(_GONE):
+                yield _listed(user, name[2:], record, fields.get(f"s:{name[2:]}", ""))
+
+    def users_of_session(self, scope: TenantScope, session: str) -> set[str]:
+        """Whose open connections came with a token of that Supabase session.
+
+        Raises LimitReached where there are too many connections to look through.
+        """
+        if self.count(scope) > _LOOKED_THROUGH:
+            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: name the user")
+        found = self._sockets.find_many(self._redis.call("ZRANGE", scope.key("leases"), 0, -1))
+        return {one.user for one in found if one is not None and one.scope == scope and one.session == session}
+
+    def sockets_of(self, scope: TenantScope, user: str, client: str) -> list[Socket]:
+        """The sockets of the user's connections, or of the one named."""
+        return self.owned(scope, [one.client for one in self.of_user(scope, user) if client in ("", one.client)])
+
+    def owned(self, scope: TenantScope, connections: Sequence[str]) -> list[Socket]:
+        """The sockets among those that are the scope's."""
+        found = self._sockets.find_many(connections)
+        return [socket for socket in found if socket is not None and socket.scope == scope]
+
+    def count(self, scope: TenantScope) -> int:
+        """How many connections of the scope are open."""
+        return int(self._redis.call("ZCOUNT", scope.key("leases"), int(time.time() * 1000), "+inf"))
+
+    def counts(self, scope: TenantScope) -> dict[str, int]:
+        """The same under Centrifugo's name, and what else is counted where looking at each is not too dear."""
+        clients = self.count(scope)
+        if clients > _COUNTED_THROUGH:
+            return {"num_clients": clients}
+        found = list(self._everybody(scope))
+        channels = Counter(channel for one in found for channel in one.channels)
+        return {
+            "num_clients": len(found),
+            "num_users": len({one.user for one in found}),
+            "num_subs": channels.total(),
+            "num_channels": len(channels),
+        }
+
+    def channels(self, scope: TenantScope, pattern: str = "") -> dict[str, int]:
+        """Channels that somebody is in, by how many connections. Raises Invalid for a pattern of too many choices.
+
+        Raises LimitReached where there are too many connections to look through.
+        """
+        matches = matcher(pattern or "*")
+        if self.count(scope) > _LOOKED_THROUGH:
+            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: ask for presence_stats of a channel")
+        counted = Counter(channel for one in self._everybody(scope) for channel in one.channels)
+        return {channel: count for channel, count in counted.items() if matches(channel)}
+
+    def page(self, scope: TenantScope, position: str, limit: int) -> ConnectionPage:
+        """Connections by their id, after `position`; stable while others come and go."""
+        flat = self._redis.call("ZRANGE", scope.key("leases"), int(time.time() * 1000), "+inf", "BYSCORE")
+        ids = sorted(connection for connection in flat if connection > position)
+        chosen = ids[:limit]
+        following = chosen[-1] if len(ids) > limit else ""
+        return ConnectionPage(self._records(scope, chosen), following)
+
+    def _everybody(self, scope: TenantScope) -> Iterator[ListedConnection]:
+        position = ""
+        while True:
+            page = self.page(scope, position, _PAGE)
+            yield from page.items
+            if not page.next:
+                return
+            position = page.next
+
+    def _records(self, scope: TenantScope, connections: Sequence[str]) -> list[ListedConnection]:
+        owned = self.owned(scope, connections)
+        asked: list[list[Argument]] = [
+            ["HMGET", user_key(scope, socket.user), f"c:{socket.connection}", f"s:{socket.connection}"]
+            for socket in owned
+        ]
+        records = self._redis.pipeline(asked, idempotent=True)
+        return [
+            _listed(socket.user, socket.connection, record[0], record[1] or "")
+            for socket, record in zip(owned, records, strict=True)
+            if isinstance(record, list) and record[0] and not record[0].startswith(_GONE)
+        ]
+
+
+def _listed(user: str, connection: str, record: str, subscriptions: str) -> ListedConnection:
+    """From the record as auth/lua/connection.lua has it."""
+    _, _, expires, session, issued, connected, _, _, app, *_ = record.split("\n")
+    channels = [name for name, _, subscribed, *_ in map(str.split, subscriptions.splitlines()) if subscribed == "1"]
+    app_name, app_version = msgspec.json.decode(app) if app else ("", "")
+    return ListedConnection(
+        client=connection,
+        user=user,
+        channels=sorted(channels),
+        connected_at=int(connected) / 1000,
+        expires_at=int(expires),
+        session=session,
+        issued_at=int(issued),
+        app_name=app_name,
+        app_version=app_version,
+    )
