@@ -45,10 +45,12 @@ def _rows(sample: str, delimiter: str) -> list[list[str]]:
     return rows
 
 
-def is_header(row: Sequence[str]) -> bool:
-    """Whether a first row names columns: words, none twice, no number or date among them."""
+def is_header(row: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether a first row names columns: words, no number or date among them, and none twice unless one is below."""
     named = [cell.strip() for cell in row if cell.strip()]
-    return bool(named) and len(set(named)) == len(named) and all(map(_is_word, named))
+    if not named or not all(map(_is_word, named)):
+        return False
+    return len(set(named)) == len(named) or not all(map(_is_word, below))
 
 
 def _is_word(cell: str) -> bool:

@@ -30,13 +30,18 @@ class Table:
         self._long = _Irregular("longer than the header")
         self._formulas = _Formulas()
         self._width = 0
+        self._first: Sequence[str] | None = None
         self.rows = 0
 
     def begin(self, first: Sequence[str]) -> None:
-        """The first row, which names the columns or belongs to the table itself."""
+        """The first row, which names the columns or belongs to the table itself: the row below it tells."""
         self._width = len(first)
+        self._first = first
+
+    def _open(self, first: Sequence[str], below: Sequence[str]) -> None:
+        self._first = None
         cut = first[: limits.COLUMNS]
-        if is_header(first):
+        if is_header(first, below):
             self._columns = [Column(name) for name in column_names(cut)]
             return
         self._columns = [Column(f"column_{number}") for number in range(1, len(cut) + 1)]
@@ -45,6 +50,8 @@ class Table:
 
     def take(self, row: Sequence[str]) -> None:
         """One more row."""
+        if self._first is not None:
+            self._open(self._first, row)
         self.rows += 1
         if len(row) != len(self._columns):
             row = self._fitted(row)
@@ -75,6 +82,8 @@ class Table:
 
     def finish(self) -> None:
         """Writes what was learnt, also of a table that ended early."""
+        if self._first is not None:
+            self._open(self._first, ())
         self._look()
         found = self._found
         found.row_count = self.rows

@@ -74,6 +74,20 @@ def test_names_are_made_whole_and_unique(reader: Reader) -> None:
     assert list(types(result)) == ["column_1", "a"]
 
 
+def test_a_name_may_stand_twice_above_what_is_no_word(reader: Reader) -> None:
+    result = reader.result(b"name,name,age\nAda,B,36\nBob,C,41\n", "x.csv")
+    assert types(result) == {"name": "string", "name_2": "string", "age": "integer"}
+    assert (result["row_count"], result["warnings"]) == (2, [])
+    result = reader.result(b"yes,yes,no\nno,yes,no\nno,no,no\n", "x.csv")
+    assert list(types(result)) == ["column_1", "column_2", "column_3"]
+    assert result["row_count"] == 3
+
+
+def test_a_lonely_row_of_words_is_a_header(reader: Reader) -> None:
+    result = reader.result(b"a,b\n", "x.csv")
+    assert (list(types(result)), result["row_count"]) == (["a", "b"], 0)
+
+
 def test_ragged_rows_are_told(reader: Reader) -> None:
     result = reader.result(b"a,b\n1\n2,3\n4,5,6\n", "x.csv")
     assert result["preview"] == [{"a": 1, "b": None}, {"a": 2, "b": 3}, {"a": 4, "b": 5}]
