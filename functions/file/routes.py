@@ -20,6 +20,7 @@ from shared.http.requests import body_of
 
 router: Final = APIRouter(prefix="/files")
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+_PRIVATE: Final = {"Cache-Control": "private, no-cache"}
 
 
 def _filing(request: Request) -> Filing:
@@ -99,7 +100,7 @@ def content(file_id: str, caller: Reader, desk: Desk, accept: Annotated[str, Hea
 
 @router.get("/{file_id}/parsed")
 def parsed(file_id: str, caller: Reader, desk: Desk) -> Response:
-    return Response(desk.files.parsed(caller, file_id), media_type="application/json")
+    return Response(desk.files.parsed(caller, file_id), headers=_PRIVATE, media_type="application/json")
 
 
 @router.post("/{file_id}/parse")
@@ -144,11 +145,12 @@ def _etag(file: File) -> str:
 
 
 def _file(file: File, if_none_match: str | None) -> Response:
-    headers = {"ETag": _etag(file), "Cache-Control": "private, no-cache"}
+    tagged = {"ETag": _etag(file)}
     if is_unchanged(if_none_match, _etag(file)):
-        return Response(status_code=304, headers=headers)
-    return _json(shown(file), headers=headers)
+        return Response(status_code=304, headers={**tagged, **_PRIVATE})
+    return _json(shown(file), headers=tagged)
 
 
 def _json(content: Any, status: Literal[200, 201, 202] = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(content, ensure_ascii=False), status, headers, "application/json")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, {**_PRIVATE, **(headers or {})}, "application/json")

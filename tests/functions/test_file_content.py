@@ -80,3 +80,10 @@ def test_what_could_run_never_renders(site: Site, kind: str) -> None:
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment;")
     assert answer.content == content
+
+
+def test_no_cache_keeps_for_others_what_is_answered(site: Site) -> None:
+    file_id = site.stored()
+    for path in ("/files", f"/files/{file_id}", f"/files/{file_id}/parsed"):
+        assert site.get(path).headers["cache-control"] == "private, no-cache"
+    assert site.get(f"/files/{file_id}/content").headers["cache-control"] == "no-store"
