@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from weakref import WeakValueDictionary
 
-from aiohttp import ClientError, web
+from aiohttp import ClientError, ClientResponse, web
 from multidict import CIMultiDict
 
 from local.aws import checksums, chunked, conditions, corrections, cors, shape
@@ -164,6 +164,9 @@ class Gate:
             # moto keeps a checksum only when this SDK header names it.
             request.headers["x-amz-sdk-checksum-algorithm"] = algorithm.upper()
         answer = await self._upstream.forward(request, body)
+        if answer.status == 403 and not await whole(answer):
+            # By the bucket's policy, but moto says nothing.
+            raise Refusal("AccessDenied", "Access Denied")
         corrections.correct(request, answer)
         if answer.status >= 500:
             _log.error("moto failed on %s %s: %s", request.method, request.resource, await whole(answer))
@@ -216,12 +219,18 @@ async def _send(incoming: web.BaseRequest, answer: Answer) -> web.StreamResponse
         response.force_close()
     if isinstance(answer.body, bytes):
         return response
-    async with answer.body as source:
+    # A client may leave before the end.
+    with suppress(ConnectionError):
+        await _stream(incoming, response, answer.body)
+    return response
+
+
+async def _stream(incoming: web.BaseRequest, response: web.StreamResponse, body: ClientResponse) -> None:
+    async with body as source:
         await response.prepare(incoming)
         async for block in blocks(source):
             await response.write(block)
         await response.write_eof()
-    return response
 
 
 def _response(incoming: web.BaseRequest, answer: Answer) -> web.StreamResponse:

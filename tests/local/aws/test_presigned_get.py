@@ -1,6 +1,8 @@
 """Presigned GET and HEAD."""
 
+import socket
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -97,12 +99,19 @@ def test_a_path_that_is_no_utf_8_is_refused(http: httpx.Client, url: str) -> Non
     assert refusal(http.get(url.replace("a.csv", "%FF"))) == (400, "InvalidURI")
 
 
-def test_a_client_that_leaves_early_disturbs_nobody(s3: "S3Client", http: httpx.Client, bucket: str, url: str) -> None:
+def test_a_client_that_leaves_early_disturbs_nobody(
+    s3: "S3Client", http: httpx.Client, bucket: str, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     s3.put_object(Bucket=bucket, Key="large", Body=bytes(8 * 1024 * 1024))
     large = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "large"})
     with http.stream("GET", large) as answer:
         assert answer.status_code == 200
+    address = urlsplit(large)
+    for _ in range(3):
+        with socket.create_connection((address.hostname, address.port)) as client:
+            client.sendall(f"GET {address.path}?{address.query} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
     assert http.get(url).content == DATA
+    assert [record.message for record in caplog.records if record.name == "aiohttp.server"] == []
 
 
 def test_an_absent_object_is_not_found(s3: "S3Client", http: httpx.Client, bucket: str) -> None:

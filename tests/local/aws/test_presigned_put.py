@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -203,3 +204,10 @@ def test_a_connection_goes_on_after_a_refused_upload(http: httpx.Client, url: st
     for _ in range(3):
         assert refusal(http.put(url, content=large, headers=HEADERS)) == (403, "SignatureDoesNotMatch")
     assert http.put(url, content=DATA, headers=HEADERS).status_code == 200
+
+
+def test_a_bucket_policys_denial_holds(s3: "S3Client", http: httpx.Client, bucket: str, url: str) -> None:
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/t1/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    assert refusal(http.put(url, content=DATA, headers=HEADERS)) == (403, "AccessDenied")
+    assert s3.put_object(Bucket=bucket, Key="t2/a.csv", Body=DATA)["ETag"]
