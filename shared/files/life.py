@@ -15,7 +15,8 @@ STEP_MS: Final = 3 * _MINUTE_MS
 _TOMBSTONE_MS: Final = 24 * 60 * _MINUTE_MS
 # A copy under way when its file is deleted ends within a function's life.
 _LEFTOVERS_MS: Final = 10 * _MINUTE_MS
-MAX_ATTEMPTS: Final = 3
+# Five, because functions die of much else than the file, which a child process reads.
+MAX_ATTEMPTS: Final = 5
 # The slowest upload that is waited for, and how long it may take after it until somebody notices.
 _SLOWEST_BYTES_PER_S: Final = 128 * 1024
 _NOTICE_MS: Final = 3 * _MINUTE_MS
