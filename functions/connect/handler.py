@@ -4,6 +4,7 @@ import time
 from typing import Any, Final
 
 from shared.auth.identify import Authenticator
+from shared.auth.revoked_sessions import RevokedSessions
 from shared.errors import PermissionDenied, TokenExpired, TrafficCopError, Unauthorized
 from shared.observe.log import failed
 from shared.realtime.handshake import Handshake, handshake_of
@@ -15,7 +16,7 @@ from shared.tenant.scope import is_tenant_id
 _PROVE_WITHIN_MS: Final = 15_000
 
 realtime = Realtime.from_settings(settings())
-authenticator = Authenticator(settings())
+authenticator = Authenticator(settings(), revoked=RevokedSessions(realtime.redis))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

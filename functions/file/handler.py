@@ -3,6 +3,7 @@
 from functions.file.routes import router
 from shared.auth.api_keys import ApiKeys
 from shared.auth.identify import Authenticator
+from shared.auth.revoked_sessions import RevokedSessions
 from shared.files.filing import Filing
 from shared.http.app import create_app
 from shared.http.idempotency import Idempotency
@@ -21,7 +22,7 @@ filing = Filing(realtime, session_access.may_read, session_access.writable)
 app = create_app(
     "Traffic Cop: files",
     [router],
-    authenticator=Authenticator(settings()),
+    authenticator=Authenticator(settings(), revoked=RevokedSessions(realtime.redis)),
     api_keys=ApiKeys(realtime.redis),
     filing=filing,
     cursors=Cursors.from_settings(settings()),

@@ -5,6 +5,7 @@ from typing import Any
 from functions.message.commands import Commands
 from functions.message.frames import answer
 from shared.auth.identify import Authenticator
+from shared.auth.revoked_sessions import RevokedSessions
 from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.files.access import FileAccess
 from shared.files.store import FileStore
@@ -18,7 +19,12 @@ realtime = Realtime.from_settings(settings())
 sessions = SessionAccess(SessionStore(realtime.redis, realtime.due, realtime.delivery))
 files = FileAccess(FileStore(realtime.redis, realtime.due, realtime.delivery), sessions.may_read, sessions.writable)
 may_read = {"session": sessions.may_read, "file": files.may_read}
-commands = Commands(realtime, Authenticator(settings()), SubscriptionTokens(settings()), may_read)
+commands = Commands(
+    realtime,
+    Authenticator(settings(), revoked=RevokedSessions(realtime.redis)),
+    SubscriptionTokens(settings()),
+    may_read,
+)
 
 
 @measured

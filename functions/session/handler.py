@@ -3,6 +3,7 @@
 from functions.session.routes import router
 from shared.auth.api_keys import ApiKeys
 from shared.auth.identify import Authenticator
+from shared.auth.revoked_sessions import RevokedSessions
 from shared.files.store import FileStore
 from shared.http.app import create_app
 from shared.http.idempotency import Idempotency
@@ -23,7 +24,7 @@ audience = Audience(store, realtime.channels, files.channels_of)
 app = create_app(
     "Traffic Cop: sessions",
     [router],
-    authenticator=Authenticator(settings()),
+    authenticator=Authenticator(settings(), revoked=RevokedSessions(realtime.redis)),
     api_keys=ApiKeys(realtime.redis),
     sessions=Sessions(store, SessionAccess(store), audience, settings()),
     lists=SessionLists(store),

@@ -26,7 +26,11 @@ def visits(realtime: Realtime) -> dict[str, Visit]:
             continue
         return sessions.next_due(entry.scope)
 
+    def ended_sessions(entry: Due, until: float) -> None:
+        realtime.session_ends.look_again(entry.scope)
+
     return {
+        "revoked": ended_sessions,
         "lanes": lambda entry, until: realtime.upkeep.resume(entry.scope, until),
         "leases": lambda entry, until: realtime.upkeep.leases(entry.scope, until),
         "sessions": expired_sessions,

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from shared.auth.identity import Identity, Permission
+from shared.auth.revoked_sessions import RevokedSessions
 from shared.auth.tokens import Claims, TokenVerifier
-from shared.errors import NoTenant
+from shared.errors import InvalidToken, NoTenant
 from shared.settings import InvalidSetting, Settings
 from shared.tenant.scope import SCOPE_SEAL, TenantScope, is_tenant_id
 
@@ -15,11 +16,17 @@ _USER_WRITABLE: Final = "user_metadata"
 
 
 class Authenticator:
-    """Makes identities; nothing else in the project does."""
+    """Makes identities; nothing else in the project does.
 
-    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+    What revokes a known user's tokens is looked at by scripts, with what else they read of him.
+    """
+
+    def __init__(
+        self, settings: Settings, now: Callable[[], float] = time.time, revoked: RevokedSessions | None = None
+    ) -> None:
         _check(settings)
         self._settings = settings
+        self._revoked = revoked
         self._verifier = TokenVerifier(settings, now)
 
     def from_token(self, token: str, tenant: str | None = None) -> Identity:
@@ -29,8 +36,11 @@ class Authenticator:
         """
         claims = self._verifier.verify(token)
         chosen, granted = self._membership(claims, tenant)
+        scope = TenantScope(chosen, SCOPE_SEAL)
+        if self._revoked is not None and self._revoked.has(scope, claims["session_id"]):
+            raise InvalidToken("the token was revoked")
         return Identity(
-            scope=TenantScope(chosen, SCOPE_SEAL),
+            scope=scope,
             user=claims["sub"],
             permissions=permissions_from(granted),
             session=claims["session_id"],

@@ -7,6 +7,7 @@ from typing import Final
 from shared.auth.identity import Identity
 from shared.errors import Invalid, InvalidToken
 from shared.state.client import Argument, Redis
+from shared.state.keys import Key
 from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
 
@@ -32,27 +33,28 @@ class Revocations:
         A later moment stands against an earlier one that comes after it.
         """
         before = int(self._now()) + 1 if issued_before is None else issued_before
-        self._write(user, "revoked_before", before, before + LONGEST_TOKEN_LIFE_S)
+        self._write(self._of(user), "revoked_before", before, before + LONGEST_TOKEN_LIFE_S)
 
     def revoke_session(self, user: str, session: str, until: int = 0) -> None:
         """All tokens of one Supabase session; signing out ends it at Supabase, this ends the tokens that are left.
 
         The record of it may go at `until` (unix s), by default when no such token can be good any more.
         """
-        if not session:
-            raise Invalid("a session is needed")
-        until = until or int(self._now()) + LONGEST_TOKEN_LIFE_S
-        self._write(user, f"revoked:{session}", until, until)
+        self._void(self._of(user), session, until)
+
+    def revoke_unseen(self, session: str, until: int = 0) -> None:
+        """The same while nobody knows whose session it is; noticed within a minute (revoked_sessions.py)."""
+        self._void(self._scope.key("revoked"), session, until)
 
     def block(self, user: str, until: int = 0) -> None:
         """Shuts the user out until then (unix s); 0 is ten years."""
         longest = int(self._now()) + LONGEST_BLOCK_S
         end = min(until or longest, longest)
-        self._write(user, "blocked", end, end)
+        self._write(self._of(user), "blocked", end, end)
 
     def unblock(self, user: str) -> None:
         """Lets a blocked user in again; other revocations stay."""
-        self._redis.call("HDEL", self._scope.key("user", user), "blocked", idempotent=True)
+        self._redis.call("HDEL", self._of(user), "blocked", idempotent=True)
 
     def refuse(self, caller: Identity) -> None:
         """Raises InvalidToken for a caller whose token is void. API keys are looked up each time anyway."""
@@ -63,10 +65,19 @@ class Revocations:
             "issued_at": caller.issued_at,
             "now_s": int(self._now()),
         }
-        if self._redis.run(_CHECK, {"user": self._scope.key("user", caller.user)}, args, idempotent=True):
+        if self._redis.run(_CHECK, {"user": self._of(caller.user)}, args, idempotent=True):
             raise InvalidToken("the token was revoked")
 
-    def _write(self, user: str, field: str, until: int, matters_until: int) -> None:
+    def _of(self, user: str) -> Key:
+        return self._scope.key("user", user)
+
+    def _void(self, key: Key, session: str, until: int) -> None:
+        if not session:
+            raise Invalid("a session is needed")
+        until = until or int(self._now()) + LONGEST_TOKEN_LIFE_S
+        self._write(key, f"revoked:{session}", until, until)
+
+    def _write(self, key: Key, field: str, until: int, matters_until: int) -> None:
         now = int(self._now())
         args: dict[str, Argument] = {
             "field": field,
@@ -74,4 +85,4 @@ class Revocations:
             "keep_until_ms": (max(matters_until, now) + _MARGIN_S) * 1000,
             "now_s": now,
         }
-        self._redis.run(_REVOKE, {"user": self._scope.key("user", user)}, args, idempotent=True)
+        self._redis.run(_REVOKE, {"held": key}, args, idempotent=True)

@@ -214,7 +214,7 @@ class Block(OfUser, kw_only=True):
 
 
 class RevokeToken(msgspec.Struct, kw_only=True):
-    """Makes tokens void by `uid`, which is a Supabase session; `user` (ours) is needed while it has no connection."""
+    """Makes tokens void by `uid`, which is a Supabase session; with its `user` (ours) at once in any case."""
 
     uid: str | None = None
     expire_at: Moment | None = None

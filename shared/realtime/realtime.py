@@ -14,6 +14,7 @@ from shared.realtime.connections import Connections
 from shared.realtime.delivery import Delivery
 from shared.realtime.roster import Roster
 from shared.realtime.sender import Sender
+from shared.realtime.session_ends import SessionEnds
 from shared.realtime.upkeep import Upkeep
 from shared.settings import Settings
 from shared.state.client import Redis
@@ -66,6 +67,10 @@ class Realtime:
     @cached_property
     def roster(self) -> Roster:
         return Roster(self.redis, self.sockets)
+
+    @cached_property
+    def session_ends(self) -> SessionEnds:
+        return SessionEnds(self.redis, self.due, self.channels, self.roster)
 
     @cached_property
     def upkeep(self) -> Upkeep:

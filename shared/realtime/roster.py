@@ -60,15 +60,15 @@ class Roster:
             if name.startswith("c:") and not record.startswith(_GONE):
                 yield _listed(user, name[2:], record, fields.get(f"s:{name[2:]}", ""))
 
-    def users_of_session(self, scope: TenantScope, session: str) -> set[str]:
-        """Whose open connections came with a token of that Supabase session.
+    def with_sessions(self, scope: TenantScope, sessions: frozenset[str]) -> set[tuple[str, str]]:
+        """The users and Supabase sessions, of those, whose tokens opened connections.
 
         Raises LimitReached where there are too many connections to look through.
         """
         if self.count(scope) > _LOOKED_THROUGH:
             raise LimitReached(f"more than {_LOOKED_THROUGH} connections: name the user")
-        found = self._sockets.find_many(self._redis.call("ZRANGE", scope.key("leases"), 0, -1))
-        return {one.user for one in found if one is not None and one.scope == scope and one.session == session}
+        found = self.owned(scope, self._redis.call("ZRANGE", scope.key("leases"), 0, -1))
+        return {(one.user, one.session) for one in found if one.session in sessions}
 
     def sockets_of(self, scope: TenantScope, user: str, client: str) -> list[Socket]:
         """The sockets of the user's connections, or of the one named."""

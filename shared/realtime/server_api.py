@@ -10,7 +10,7 @@ import msgspec
 from shared.auth.identity import Identity
 from shared.auth.permissions import require_for_api
 from shared.auth.revocations import Revocations
-from shared.errors import Internal, Invalid, MethodNotFound, NotAvailable, TrafficCopError, Unavailable
+from shared.errors import Internal, Invalid, MethodNotFound, TrafficCopError, Unavailable
 from shared.observe.log import failed
 from shared.realtime import api_requests as ask
 from shared.realtime.channels import Channels
@@ -19,11 +19,11 @@ from shared.realtime.protocol import (
     EXPIRED,
     FORCE_DISCONNECT,
     FORCE_RECONNECT,
-    INVALID_TOKEN,
     ServerDisconnect,
     publication,
 )
 from shared.realtime.roster import ListedConnection, Roster
+from shared.realtime.session_ends import SessionEnds
 from shared.state.client import Redis
 
 MAX_COMMANDS: Final = 1_000
@@ -41,10 +41,16 @@ class ServerApi:
     """
 
     def __init__(
-        self, channels: Channels, roster: Roster, redis: Redis, clock: Callable[[], float] = time.monotonic
+        self,
+        channels: Channels,
+        roster: Roster,
+        session_ends: SessionEnds,
+        redis: Redis,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channels = channels
         self._roster = roster
+        self._session_ends = session_ends
         self._redis = redis
         self._clock = clock
         self._methods: dict[str, Callable[[Identity, bytes], _Answer]] = {
@@ -202,15 +208,8 @@ class ServerApi:
         return {}
 
     def _revoke_token(self, caller: Identity, body: bytes) -> _Answer:
-        """Of a session that nobody is connected with, only its user can be told where to write that down."""
         asked: ask.RevokeToken = ask.decoded(body, ask.RevokeToken)
-        session = asked.session()
-        users = {asked.user} if asked.user else self._roster.users_of_session(caller.scope, session)
-        if not users:
-            raise NotAvailable("no open connection is of this session: name its user as well")
-        for user in users:
-            self._revocations(caller).revoke_session(user, session, asked.expire_at or 0)
-            self._channels.disconnect_user(caller.scope, user, INVALID_TOKEN, session=session)
+        self._session_ends.end(caller.scope, asked.session(), asked.user or "", asked.expire_at or 0)
         return {}
 
     def _invalidate_user_tokens(self, caller: Identity, body: bytes) -> _Answer:

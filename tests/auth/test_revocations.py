@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 import redis
 
+from local.redis import ThreadedUpstash
 from shared.auth.revocations import LONGEST_BLOCK_S, LONGEST_TOKEN_LIFE_S, Revocations
+from shared.auth.revoked_sessions import KEPT_S, RevokedSessions
 from shared.errors import Invalid, InvalidToken
 from shared.state.client import Redis
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
@@ -131,3 +133,30 @@ def test_a_personal_channels_longer_life_is_kept(store: Redis, scope: TenantScop
     Revocations(store, scope, lambda: now).revoke_session("ann", "s1")
     assert redis_direct.pexpiretime(key) == expires
     assert redis_direct.hget(key, "e") == "epoch"
+
+
+def test_an_unseen_session_is_noticed_within_a_minute_and_looked_for_no_oftener(
+    revocations: Revocations, store: Redis, scope: TenantScope, upstash: ThreadedUpstash
+) -> None:
+    clock = [100.0]
+    sessions = RevokedSessions(store, lambda: clock[0])
+    assert not sessions.has(scope, "s1")
+    revocations.revoke_unseen("s1")
+    with upstash.counting() as counted:
+        assert not sessions.has(scope, "s1")
+        clock[0] += KEPT_S
+        assert sessions.has(scope, "s1")
+        assert not sessions.has(scope, "s2")
+        assert not sessions.has(scope, "x")
+    assert counted.commands == 1
+    assert not sessions.has(TenantScope(f"{scope.label}x", SCOPE_SEAL), "s1")
+
+
+def test_unseen_sessions_are_forgotten_with_their_tokens(
+    store: Redis, scope: TenantScope, redis_direct: "redis.Redis"
+) -> None:
+    now, key = int(time.time()), str(scope.key("revoked"))
+    Revocations(store, scope, lambda: now - LONGEST_TOKEN_LIFE_S - 1).revoke_unseen("old")
+    Revocations(store, scope, lambda: now).revoke_unseen("new")
+    assert {str(name) for name in redis_direct.hkeys(key)} == {"revoked:new", "x"}
+    assert 0 < redis_direct.pexpiretime(key) - (now + LONGEST_TOKEN_LIFE_S) * 1000 < 86_400_000

@@ -88,7 +88,7 @@ def test_no_app_serves_its_document() -> None:
 
 
 def test_every_method_of_the_server_api_has_its_path() -> None:
-    api = ServerApi(None, None, None)  # type: ignore[arg-type]
+    api = ServerApi(None, None, None, None)  # type: ignore[arg-type]
     assert set(METHODS) == set(api._methods)
     assert {f"/api/{method}" for method in (*METHODS, "batch")} <= set(DOCUMENT["paths"])
 

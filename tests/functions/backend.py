@@ -11,6 +11,7 @@ from local.issuer import ThreadedIssuer
 from shared.auth.api_keys import ApiKeys
 from shared.auth.identify import Authenticator
 from shared.auth.identity import Permission
+from shared.auth.revoked_sessions import RevokedSessions
 from shared.http.app import create_app
 from shared.http.lambda_handler import lambda_handler
 from shared.http.pagination import Cursors
@@ -64,12 +65,12 @@ def backend_of(world: World, issuer: ThreadedIssuer) -> Backend:
     app = create_app(
         "channels",
         [router],
-        authenticator=Authenticator(Settings(supabase_url=issuer.url)),
+        authenticator=Authenticator(Settings(supabase_url=issuer.url), revoked=RevokedSessions(realtime.redis)),
         api_keys=keys,
         redis=realtime.redis,
         channels=realtime.channels,
         roster=realtime.roster,
-        server_api=ServerApi(realtime.channels, realtime.roster, realtime.redis),
+        server_api=ServerApi(realtime.channels, realtime.roster, realtime.session_ends, realtime.redis),
         cursors=Cursors("secret"),
     )
     return Backend(world, FunctionClient(lambda_handler(app)), keys, issuer)

@@ -34,6 +34,7 @@ FIELDS += " whitelist disconnect expression expire_at issued_before commands par
     request=st.dictionaries(st.sampled_from(FIELDS.split()), SHAPES, max_size=6),
 )
 def test_no_request_is_an_internal_error(world: World, method: str, request: dict[str, Any]) -> None:
-    api = ServerApi(world.realtime.channels, world.realtime.roster, world.realtime.redis)
+    realtime = world.realtime
+    api = ServerApi(realtime.channels, realtime.roster, realtime.session_ends, realtime.redis)
     caller = replace(build_user_context_for_test(world.scope.label, permissions=["admin"]), source="api_key")
     assert '"code":100' not in msgspec.json.encode(api.answer(caller, method, json.dumps(request).encode())).decode()

@@ -244,7 +244,7 @@ def test_a_broadcast_answers_for_each_channel_in_order(backend: Backend) -> None
 
 def test_what_no_time_is_left_for_may_be_sent_again(backend: Backend) -> None:
     ticks, world = iter([0.0, 1.0, 19.9, 21.0, 22.0]), backend.world.realtime
-    api = ServerApi(world.channels, world.roster, world.redis, lambda: next(ticks))
+    api = ServerApi(world.channels, world.roster, world.session_ends, world.redis, lambda: next(ticks))
     caller = backend.keys.identify(backend.key()["x-api-key"])
     answer = api.answer(caller, "broadcast", b'{"channels":["a","b","c","d"],"data":1}')
     assert [list(one) for one in answer["result"]["responses"]] == [["result"], ["result"], ["error"], ["error"]]

@@ -108,23 +108,28 @@ def test_history_is_removed(cent: Cent, channel: str) -> None:
 def test_what_centrifugo_sells_acts_on_a_user(stack: Stack, cent: Cent) -> None:
     """In the end each has closed the user's connection, with its code."""
     email = f"{secrets.token_hex(4)}@acme.test"
-    token = stack.add_user(email, {"tenant_id": "acme", "permissions": ["read"]})
-    user, session = (str(claims_of(token)[name]) for name in ("sub", "session_id"))
-    ends: list[tuple[Callable[[], object], int]] = [
-        (lambda: cent.block_user(BlockUserRequest(user=user)), 3503),
-        (lambda: cent.invalidate_user_tokens(InvalidateUserTokensRequest(user=user, issued_before=1)), 3011),
-        (lambda: cent.refresh(RefreshRequest(user=user, expired=True)), 3005),
-        (lambda: cent.revoke_token(RevokeTokenRequest(uid=session)), 3500),
+    stack.add_user(email, {"tenant_id": "acme", "permissions": ["read"]})
+    ends: list[tuple[Callable[[str, str], object], int]] = [
+        (lambda user, _: cent.block_user(BlockUserRequest(user=user)), 3503),
+        (lambda user, _: cent.refresh(RefreshRequest(user=user, expired=True)), 3005),
+        (lambda _, session: cent.revoke_token(RevokeTokenRequest(uid=session)), 3500),
+        (lambda user, _: cent.invalidate_user_tokens(InvalidateUserTokensRequest(user=user)), 3011),
     ]
     for end, code in ends:
+        token = stack.token(email)
+        user, session = (str(claims_of(token)[name]) for name in ("sub", "session_id"))
         with Client(stack.websocket, token) as client:
             listed = cent.connections(ConnectionsRequest(user=user, expression="")).connections
             assert [one.user for one in listed.values()] == [user]
             cent.refresh(RefreshRequest(user=user, expire_at=2_000_000_000))
-            end()
+            end(user, session)
             assert client.disconnect_push()["code"] == code
             client.wait_closed()
         cent.unblock_user(UnblockUserRequest(user=user))
+
+
+def test_tokens_are_revoked_of_whom_nobody_has_seen(cent: Cent) -> None:
+    cent.revoke_token(RevokeTokenRequest(uid="of-nobody"))
 
 
 def test_a_batch_runs_each(cent: Cent, channel: str) -> None:
