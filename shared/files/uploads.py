@@ -24,6 +24,8 @@ _PART_BYTES: Final = 16 << 20
 _MAX_PARTS: Final = 10_000
 # Parts are signed as they are wanted, so a slow upload has until S3's lifecycle rule drops it.
 _MULTIPART_SECONDS: Final = 23 * 3600
+# S3 copies no object larger than this.
+_COPY_BYTES: Final = 5 << 30
 # S3 copies some 100 MB a second; more than that is left to `parse`, which has the time.
 _COPY_INLINE_BYTES: Final = 256 << 20
 
@@ -57,7 +59,7 @@ class Uploads:
 
         `file_id` is fresh, or that of an earlier attempt of the same request, which is then gone on with.
         """
-        limit = self._settings.max_file_bytes
+        limit = min(self._settings.max_file_bytes, _COPY_BYTES)
         if new.size > limit:
             raise TooLarge(f"a file has at most {limit} bytes, {new.size} were declared", limit=limit)
         if new.session_id:

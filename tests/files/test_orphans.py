@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import redis
 
+from shared.errors import NotFound
+from shared.files import multipart
 from shared.files.model import File
 from shared.files.objects import Bucket
 from shared.files.parse import Parser
@@ -40,8 +42,9 @@ def joined(desk: Desk, file: File) -> File:
     return desk.filing.uploads.complete(desk.identity(), file.id, desk.filing.uploads.parts(desk.identity(), file.id))
 
 
-def deleted(desk: Desk, file: File) -> None:
+def deleted(desk: Desk, file: File) -> str:
     desk.filing.files.delete(desk.identity(), file.id)
+    return "deleted"
 
 
 def never_uploaded(desk: Desk) -> str:
@@ -57,6 +60,30 @@ def parts_never_joined(desk: Desk) -> str:
 def parts_aborted(desk: Desk) -> str:
     deleted(desk, in_one_part(desk, CSV))
     return "deleted"
+
+
+def deleted_before_its_parts_are_joined(desk: Desk) -> str:
+    file = in_one_part(desk, CSV)
+    return completed_around(desk, file, lambda join: [deleted(desk, file), join()])
+
+
+def deleted_when_its_parts_are_joined(desk: Desk) -> str:
+    file = in_one_part(desk, CSV)
+    completed_around(desk, file, lambda join: [join(), deleted(desk, file)])
+    assert desk.arrive(file).status == "deleted"
+    assert desk.filing.bucket.head(upload_key(desk.scope, file.id)) is None
+    return "deleted"
+
+
+def completed_around(desk: Desk, file: File, order: Callable[[Callable[[], bool]], object]) -> str:
+    joins, patch = multipart.complete, pytest.MonkeyPatch()
+    with patch.context() as patched:
+        patched.setattr(multipart, "complete", lambda *arguments: order(lambda: joins(*arguments)))
+        with pytest.raises(NotFound):
+            joined(desk, file)
+    held = desk.filing.store.load(desk.scope, file.id)
+    assert held is not None
+    return held.status
 
 
 def another_size(desk: Desk) -> str:
@@ -149,6 +176,8 @@ ENDINGS = [
     (never_uploaded, "expired"),
     (parts_never_joined, "expired"),
     (parts_aborted, "deleted"),
+    (deleted_before_its_parts_are_joined, "deleted"),
+    (deleted_when_its_parts_are_joined, "deleted"),
     (another_size, "rejected"),
     (another_type, "rejected"),
     (another_digest, "rejected"),

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.redis import ThreadedUpstash
-from shared.errors import Invalid, LimitReached, NotFound
+from shared.errors import Invalid, LimitReached, NotFound, TooLarge
 from shared.files import multipart
 from shared.files.model import File, StoredObject
 from shared.files.places import upload_key
@@ -33,6 +33,13 @@ def test_a_request_that_is_made_again_goes_on_with_its_file(desk: Desk, new: New
     else:
         answer = httpx.put(upload["url"], headers=upload["headers"], content=b"12345678")
         assert answer.status_code == 200
+
+
+def test_what_s3_cannot_copy_is_refused_whatever_the_setting(desk: Desk) -> None:
+    object.__setattr__(desk.filing.realtime.settings, "max_file_bytes", 6 << 30)
+    with pytest.raises(TooLarge):
+        promise(desk, (5 << 30) + 1)
+    promise(desk, 5 << 30)
 
 
 def test_a_refused_promise_leaves_no_open_upload(desk: Desk) -> None:
