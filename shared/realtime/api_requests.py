@@ -197,14 +197,15 @@ class Refresh(OfUser, kw_only=True):
 
 
 class ListConnections(OfUser, kw_only=True):
-    """Centrifugo's filter expressions are not understood."""
+    """Of a user, or of everybody; Centrifugo's filter expressions are not understood."""
 
     expression: str | None = None
 
-    def name(self) -> str:
+    def whose(self) -> str:
+        """The user, or an empty text for everybody."""
         if self.expression:
             raise NotAvailable("expressions are not understood: name a user, or use GET /connections")
-        return super().name()
+        return self.user or ""
 
 
 class Block(OfUser, kw_only=True):

@@ -65,8 +65,7 @@ class Roster:
 
         Raises LimitReached where there are too many connections to look through.
         """
-        if self.count(scope) > _LOOKED_THROUGH:
-            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: name the user")
+        self._refuse_too_many(scope)
         found = self.owned(scope, self._redis.call("ZRANGE", scope.key("leases"), 0, -1))
         return {(one.user, one.session) for one in found if one.session in sessions}
 
@@ -88,7 +87,7 @@ class Roster:
         clients = self.count(scope)
         if clients > _COUNTED_THROUGH:
             return {"num_clients": clients}
-        found = list(self._everybody(scope))
+        found = list(self.everybody(scope))
         channels = Counter(channel for one in found for channel in one.channels)
         return {
             "num_clients": len(found),
@@ -103,9 +102,7 @@ class Roster:
         Raises LimitReached where there are too many connections to look through.
         """
         matches = matcher(pattern or "*")
-        if self.count(scope) > _LOOKED_THROUGH:
-            raise LimitReached(f"more than {_LOOKED_THROUGH} connections: ask for presence_stats of a channel")
-        counted = Counter(channel for one in self._everybody(scope) for channel in one.channels)
+        counted = Counter(channel for one in self.everybody(scope) for channel in one.channels)
         return {channel: count for channel, count in counted.items() if matches(channel)}
 
     def page(self, scope: TenantScope, position: str, limit: int) -> ConnectionPage:
@@ -116,7 +113,9 @@ class Roster:
         following = chosen[-1] if len(ids) > limit else ""
         return ConnectionPage(self._records(scope, chosen), following)
 
-    def _everybody(self, scope: TenantScope) -> Iterator[ListedConnection]:
+    def everybody(self, scope: TenantScope) -> Iterator[ListedConnection]:
+        """All open connections. Raises LimitReached where there are too many to look through."""
+        self._refuse_too_many(scope)
         position = ""
         while True:
             page = self.page(scope, position, _PAGE)
@@ -124,6 +123,10 @@ class Roster:
             if not page.next:
                 return
             position = page.next
+
+    def _refuse_too_many(self, scope: TenantScope) -> None:
+        if self.count(scope) > _LOOKED_THROUGH:
+            raise LimitReached(f"more than {_LOOKED_THROUGH} connections to look through: name a channel or a user")
 
     def _records(self, scope: TenantScope, connections: Sequence[str]) -> list[ListedConnection]:
         owned = self.owned(scope, connections)

@@ -193,7 +193,8 @@ class ServerApi:
 
     def _connections(self, caller: Identity, body: bytes) -> _Answer:
         asked: ask.ListConnections = ask.decoded(body, ask.ListConnections)
-        found = self._roster.of_user(caller.scope, asked.name())
+        user, scope = asked.whose(), caller.scope
+        found = self._roster.of_user(scope, user) if user else self._roster.everybody(scope)
         return {"connections": {one.client: _shown(one) for one in found}}
 
     def _block_user(self, caller: Identity, body: bytes) -> _Answer:

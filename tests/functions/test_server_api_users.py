@@ -1,6 +1,7 @@
 """What the server API does to users: ends, refreshes, blocks and counts their connections."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,17 @@ def test_disconnect_can_name_one_client_or_spare_some(backend: Backend) -> None:
     backend.result("disconnect", {"user": "ann", "whitelist": [clients[2]]})
     assert world.sent.closed == clients[:2]
     assert list(backend.result("connections", {"user": "ann"})["connections"]) == [clients[2]]
+
+
+@pytest.mark.parametrize("whose", [{}, {"user": ""}, {"user": None, "expression": ""}])
+def test_without_a_user_everybody_is_listed(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, whose: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("shared.realtime.roster._PAGE", 2)
+    clients = [backend.world.client(user).connection for user in ("ann", "bob", "ann")]
+    assert set(backend.result("connections", whose)["connections"]) == set(clients)
+    monkeypatch.setattr("shared.realtime.roster._LOOKED_THROUGH", 2)
+    assert backend.error("connections", whose) == 106
 
 
 def test_refresh_lets_connections_go_on_or_ends_them(backend: Backend) -> None:
