@@ -25,8 +25,7 @@ class DataDirectory:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = "it is a file" if path.is_file() else str(error.strerror)
-            raise Refused(f"nothing can be kept in {path}: {reason}") from error
+            raise Refused(f"nothing can be kept in {path}: {error.strerror}") from error
 
     def acquire(self) -> None:
         """`InUse` if another stack has it; the kernel releases it, however this process ends."""
