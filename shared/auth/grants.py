@@ -1,6 +1,9 @@
 """What a subscription token allows, apart from how it is verified."""
 
 from dataclasses import dataclass
+from typing import Final
+
+MAX_INFO_BYTES: Final = 1_024
 
 
 @dataclass(frozen=True)

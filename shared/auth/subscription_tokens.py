@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import jwt
 
-from shared.auth.grants import Grant
+from shared.auth.grants import MAX_INFO_BYTES, Grant
 from shared.auth.subscription_secret import tenant_secrets
 from shared.auth.tokens import LEEWAY_S, MAX_TOKEN_BYTES
 from shared.errors import InvalidToken, NotAvailable, TokenExpired
 from shared.settings import Settings
 from shared.tenant.scope import TenantScope
 
-MAX_INFO_BYTES: Final = 1_024
 _LATEST: Final = 2**53
 _OURS_TO_CHECK: Final[Any] = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.auth.subscription_tokens import MAX_INFO_BYTES
+from shared.auth.grants import MAX_INFO_BYTES
 from shared.errors import Invalid, NotAvailable
 from shared.realtime.json_depth import TooDeep, refuse_deep
 from shared.realtime.namespaces import Namespace, check_name

@@ -8,8 +8,9 @@ from typing import Any
 import jwt
 import pytest
 
+from shared.auth.grants import MAX_INFO_BYTES
 from shared.auth.subscription_secret import main, tenant_secrets
-from shared.auth.subscription_tokens import MAX_INFO_BYTES, SubscriptionTokens
+from shared.auth.subscription_tokens import SubscriptionTokens
 from shared.errors import InvalidToken, NotAvailable, TokenExpired
 from shared.settings import Settings, settings
 from shared.tenant.scope import SCOPE_SEAL, TenantScope
