@@ -9,7 +9,7 @@
     ├─ TooLarge                                                         413
     ├─ UnsupportedType                                                  415
     ├─ Invalid, Unparsable, IdempotencyMismatch                         422
-    ├─ LimitReached, TooManyRequests                                    429
+    ├─ LimitReached                                                     429
     └─ Internal, Unavailable                                            5xx
 
 Each class is a row: `code` (slug of the problem type), `status` (HTTP), `title`, `protocol_code` (Centrifugo's error
@@ -181,9 +181,3 @@ class LimitReached(TrafficCopError):
     """A cap of the tenant, the user or the connection is reached."""
 
     code, status, title, protocol_code = "limit-reached", 429, "Limit reached", 106
-
-
-class TooManyRequests(TrafficCopError):
-    """Slow down."""
-
-    code, status, title, protocol_code, temporary = "too-many-requests", 429, "Too many requests", 111, True

@@ -1,6 +1,7 @@
 """Real servers for every test of the suite: started once per session, shared by random tenants."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -9,6 +10,24 @@ from local.aws import ThreadedAws
 from local.issuer import ThreadedIssuer
 from local.redis import ThreadedUpstash
 from tests.support.stack import Stack, running_stack
+
+HERE = Path(__file__).parent
+# Their tests share the stack, and load it enough one at a time.
+WITH_THE_STACK = {"acceptance", "contracts", "delivery", "scaling_safety", "sdk", "uppy"}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in two processes, a part of it in pytest's own."""
+    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process for all tests of a folder, and one for all those with the stack."""
+    for item in items:
+        folder = item.path.parent.relative_to(HERE)
+        group = "stack" if WITH_THE_STACK & {*folder.parts} else folder.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

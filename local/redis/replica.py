@@ -18,7 +18,6 @@ class FrozenReplica:
     def __init__(self, primary: str, engine: Engine) -> None:
         self._primary = urlsplit(primary)
         self._server = AsyncValkeyServer()
-        self._of = engine
         self._pool: LinkPool | None = None
         self.engine = engine
 

@@ -31,6 +31,8 @@ class Listener:
     data: list[Any] = field(default_factory=list)
     lost: int = 0
     told_2500: int = 0
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    """Errors that publications were answered with, and what the gateway says when a function failed."""
     ends: list[int] = field(default_factory=list)
     sockets: int = 0
     join_leave: bool = False
@@ -63,7 +65,10 @@ class Listener:
         answer = self._waiting[command_id] = asyncio.get_running_loop().create_future()
         try:
             await self.send({"id": command_id, "publish": {"channel": self.channel, "data": data}})
-            return "error" not in await asyncio.wait_for(answer, within_s)
+            answered = await asyncio.wait_for(answer, within_s)
+            if "error" in answered:
+                self.refusals.append(answered)
+            return "error" not in answered
         except (TimeoutError, ConnectionClosed):
             return False
         finally:
@@ -114,6 +119,8 @@ class Listener:
             self._pushed(frame["push"]) if "push" in frame else self._replied(frame)
 
     def _replied(self, reply: dict[str, Any]) -> None:
+        if "requestId" in reply:
+            self.refusals.append(reply)
         self._answered.add(reply.get("id", 0))
         waiting = self._waiting.get(reply.get("id", 0))
         if waiting is not None and not waiting.done():

@@ -83,6 +83,7 @@ async def test_a_deployment_and_its_rollback_drop_no_socket_and_lose_nothing(
             await arrived(everybody, top, 30)
             load.members.extend(wanderers)
             check(load, top)
+    assert [refusal for one in everybody for refusal in one.refusals] == []
     assert len(load.acknowledged) == top
     assert [one.sockets for one in everybody[:-2]] == [1] * (len(everybody) - 2)
     assert sum(one.duplicates for one in everybody) == 0

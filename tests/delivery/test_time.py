@@ -106,22 +106,22 @@ async def publish_many(faulty: FaultyStack, channel: str, count: int) -> None:
 async def test_ghosts_go_without_any_disconnect_event(faulty: FaultyStack, channel: str) -> None:
     """Within lease + 60 s, each with exactly one leave, until all counts are true again."""
     faulty.faults.disconnect_loss = 1.0
-    token = faulty.stack.token(AMIR)
+    user = f"{secrets.token_hex(4)}@acme.test"
+    token = await asyncio.to_thread(faulty.stack.add_user, user, {"tenant_id": "acme", "permissions": ["read"]})
     ghosts = [Listener(faulty.stack.websocket, token, channel) for _ in range(5)]
     witness = Listener(faulty.stack.websocket, token, channel, join_leave=True)
-    before = await counted(faulty, channel)
     async with listening([witness]):
         async with listening(ghosts) as running:
             lost = [ghost.client for ghost in ghosts]
             for task, ghost in zip(running, ghosts, strict=True):
                 task.cancel()
                 ghost.break_off()
-        assert (await counted(faulty, channel))["clients"] == 6
+        assert await counted(faulty, channel) == {"members": 6, "connections": 6}
         for _ in range(LEASE_AND_SWEEP_MIN):
             await faulty.let_pass(MINUTE_S)
         await settled(lambda: len(witness.left) >= 5)
         assert sorted(witness.left) == sorted(lost)
-        assert await counted(faulty, channel) == {"clients": 1, "connections": before["connections"] + 1}
+        assert await counted(faulty, channel) == {"members": 1, "connections": 1}
         assert witness.sockets == 1
 
 
@@ -138,13 +138,15 @@ async def test_a_ghost_is_found_by_the_next_publication(faulty: FaultyStack, cha
         assert delivery == {"delivered": 1, "gone": 1, "throttled": 0, "deferred": 0}
         await settled(lambda: witness.left)
         assert witness.left == [ghost.client]
-        assert (await counted(faulty, channel))["clients"] == 1
+        assert (await counted(faulty, channel))["members"] == 1
 
 
 async def counted(faulty: FaultyStack, channel: str) -> dict[str, int]:
-    stats = await faulty.api("presence_stats", channel=channel)
-    info = await faulty.api("info")
-    return {"clients": stats["num_clients"], "connections": info["nodes"][0]["num_clients"]}
+    """How many are in the channel, and how many connections the users there have."""
+    presence = await faulty.api("presence", channel=channel)
+    users = {member["user"] for member in presence["presence"].values()}
+    found = [await faulty.api("connections", user=user) for user in users]
+    return {"members": len(presence["presence"]), "connections": sum(len(one["connections"]) for one in found)}
 
 
 async def settled_back(faulty: FaultyStack, channel: str, gone: str) -> None:

@@ -14,6 +14,8 @@ from local.packaging.wheels import normalised, pins_of
 from shared.files.parsing import child
 from tests.packaging.conftest import REPOSITORY
 
+# The first build fetches all wheels.
+pytestmark = pytest.mark.timeout(400)
 FUNCTIONS = tuple(sorted(path.parent.name for path in REPOSITORY.glob("functions/*/handler.py")))
 HTTP_FUNCTIONS = {"channel", "file", "session", "tenant"}
 HEAVY = {"fastapi", "starlette", "pydantic", "mangum", "boto3", "botocore", "supabase"}

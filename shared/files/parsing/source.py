@@ -74,10 +74,6 @@ class Source:
         self._path = path
         self._inflate = inflate
 
-    @property
-    def is_compressed(self) -> bool:
-        return self._inflate is not None
-
     def open(self) -> IO[bytes]:
         """A fresh stream from the beginning."""
         if self._inflate is None:
