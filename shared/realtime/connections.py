@@ -67,7 +67,7 @@ class Connections:
         self._max_channels = settings.max_channels_per_connection + 1
         self._departures = Departures(redis, delivery)
         # Where newcomers go in channels of several lanes; the script corrects what is out of date.
-        self._newest: dict[tuple[str, str], int] = {}
+        self._roomy: dict[tuple[str, str], int] = {}
 
     def admit(self, connection: str, identity: Identity, address: str) -> Socket:
         """Takes a socket in within the caps, before it has said `connect`."""
@@ -204,21 +204,22 @@ class Connections:
         """Runs a script in the connection's lane, which the script knows better than we do; returns its status."""
         known, lane = (socket.scope.label, channel), 0
         while True:
-            event = self._delivery.event(socket.scope, channel, lane=lane or self._newest.get(known, 1))
+            event = self._delivery.event(socket.scope, channel, lane=lane or self._roomy.get(known, 1))
             keys = {**event.lane_keys, "user": user_key(socket.scope, socket.user)}
             status, *rest = self._redis.run(what, keys, {**event.lane_args, **args}, before=event.before)
-            if status != "lane":
+            if status not in ("lane", "own"):
                 break
-            lane = rest[0]
-            self._remember_newest(known, lane)
+            lane = int(rest[0])
+            if status == "lane":
+                self._remember_roomy(known, lane)
         if rest:
             self._delivery.finish(event, rest[0])
         return str(status)
 
-    def _remember_newest(self, known: tuple[str, str], lane: int) -> None:
-        if len(self._newest) >= _CHANNELS_REMEMBERED:
-            self._newest.clear()
-        self._newest[known] = max(lane, self._newest.get(known, 1))
+    def _remember_roomy(self, known: tuple[str, str], lane: int) -> None:
+        if len(self._roomy) >= _CHANNELS_REMEMBERED:
+            self._roomy.clear()
+        self._roomy[known] = lane
 
     def unsubscribe(self, socket: Socket, channel: str, cmd: int) -> None:
         args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": cmd}

@@ -48,12 +48,19 @@ class Upkeep:
 
     def resume(self, scope: TenantScope, until: float) -> int | None:
         """Goes on with lanes whose holder died; `until` is time.monotonic."""
-        lanes = scope.key("lanes")
-        for name in self._redis.call("ZRANGE", lanes, "-inf", self._now_ms(), "BYSCORE"):
-            if time.monotonic() >= until:
-                break
-            self._try_to_wake(scope, Lane.named(name), until)
+        looked_at: set[str] = set()
+        while names := [name for name in self._due_lanes(scope) if name not in looked_at]:
+            for name in names:
+                if time.monotonic() >= until:
+                    return self._earliest(scope, "lanes")
+                self._try_to_wake(scope, Lane.named(name), until)
+            looked_at.update(names)
         return self._earliest(scope, "lanes")
+
+    def _due_lanes(self, scope: TenantScope) -> list[str]:
+        """The longest overdue first; more when a lane went and made the one before it due."""
+        found: list[str] = self._redis.call("ZRANGE", scope.key("lanes"), "-inf", self._now_ms(), "BYSCORE")
+        return found
 
     def _try_to_wake(self, scope: TenantScope, lane: Lane, until: float) -> None:
         """A lane that fails stays due and keeps no other from its turn."""

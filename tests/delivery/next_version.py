@@ -15,8 +15,8 @@ _CHANGES = {
     "shared/auth/sockets.py": [("[identity.scope.label, *known]", '[identity.scope.label, *known, "phone"]')],
     "shared/realtime/lua/hash.lua": [
         ("put(ch, 'v', SCHEMA)", "put(ch, 'v', SCHEMA); put(ch, 'next', 'was here')"),
-        ("local META, OF_CHANNEL = {", "local META, OF_CHANNEL = { 'next',"),
     ],
+    "shared/realtime/lua/fields.lua": [("local META, OF_CHANNEL = {", "local META, OF_CHANNEL = { 'next',")],
     "shared/realtime/lua/member.lua": [("member_text(member))", "member_text(member) .. '\\nphone')")],
     "shared/realtime/lua/append.lua": [("top_id(ch), kind, body)", "top_id(ch), kind, body, 'device', 'phone')")],
     "shared/realtime/lua/channel.lua": [

@@ -274,6 +274,12 @@ class Promises(RuleBasedStateMachine):
         self.hash_lost = True
         self.simulation.note("room's hash is lost")
 
+    @precondition(lambda self: self.tenant.room.lanes > 1 and not (self.simulation.handlers or self.simulation.late))
+    @rule()
+    def empty_lanes_go(self) -> None:
+        self.world.pass_quarter_of_an_hour(self.tenant.room)
+        self.simulation.finish(self.world.sweep(self.tenant))
+
     # Another tenant, with the same names.
 
     @rule(acts=st.integers(1, 2))
@@ -289,6 +295,7 @@ class Promises(RuleBasedStateMachine):
             self.simulation.check()
             self._heal()
             self._nobody_is_stranded()
+            self._no_lane_is_kept_for_nobody()
             assert seen_by(self.neighbour) == self.expected[self.acted]
         except BaseException:
             for line in self.simulation.trail:
@@ -347,6 +354,13 @@ class Promises(RuleBasedStateMachine):
         self._deliver_all()
         self._everybody_has_what_was_acknowledged()
         assert not any(client.room.misses() for client in self.tenant.clients if client.wants)
+
+    def _no_lane_is_kept_for_nobody(self) -> None:
+        room = self.tenant.room
+        self.world.pass_quarter_of_an_hour(room)
+        self.simulation.finish(self.world.sweep(self.tenant))
+        newest = self._server.hkeys(room.lane_keys()[-1])
+        assert room.lanes == 1 or any(str(field).startswith("m:") for field in newest)
 
     def _everybody_has_what_was_acknowledged(self) -> None:
         tenant = self.tenant

@@ -201,7 +201,7 @@ def test_in_a_further_lane_it_is_found_and_ends_as_well(world: World, redis_dire
     redis_direct.hset(str(lane_key(world.scope, CHANNEL, 1)), mapping={"l": 2, "e": "epoch"})
     client = world.client()
     subscribe(world, client, grant(900))
-    world.realtime.connections._newest.clear()
+    world.realtime.connections._roomy.clear()
     world.realtime.connections.sub_refresh(client, grant(1800))
     become_over(world, redis_direct, client, lane=2)
     world.publish(CHANNEL, 1)

@@ -174,6 +174,13 @@ class World:
         self.simulation.pass_lease(owner)
         return True
 
+    def pass_quarter_of_an_hour(self, truth: Truth) -> None:
+        """No holder who vanished comes back any more."""
+        for key in truth.lane_keys():
+            if self.server.hget(key, "u"):
+                self.server.hset(key, "u", 1)
+        self.simulation.note(f"{truth.channel} is quiet for a quarter of an hour")
+
     def _spawn(self, name: str, work: Callable[[], Any]) -> Handler:
         """A lost answer fails the invocation, and that is all."""
 

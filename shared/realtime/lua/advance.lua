@@ -7,12 +7,12 @@
 -- RETURNS 'lost' | 'done' | 'handover' | the next claim
 -- Idempotent: told twice, the cursor and the members stand where they stood, and the claim is the same again.
 local FIXED = 11
-local meta, names, fields, drops = { 'e', 's', 'n', 'l', 't', 'kx', 'lx' }, { 'c', 'ce', 'o', 'j', 'q' }, {}, false
+local meta, names, fields, drops = { 'e', 's', 'n', 'l', 'r', 't', 'kx', 'lx' }, { 'c', 'ce', 'o', 'j', 'q' }, {}, false
 for i = FIXED + 1, #ARGV, 3 do names[#names + 1] = 'm:' .. ARGV[i] end
 local apart = K.lane ~= K.channel
 for _, name in ipairs(apart and {} or meta) do names[#names + 1] = name end
 read_fields(K.lane, names, fields)
-if apart then read_fields(K.channel, meta, fields) end
+if apart then read_fields(K.channel, and_count(meta), fields) end
 if fields.o ~= A.owner then return 'lost' end
 for i = FIXED + 3, #ARGV, 3 do drops = drops or ARGV[i] == 'drop' end
 

@@ -8,7 +8,7 @@
 -- Before the last its record says gone and its lease ends, so that nothing more is sent to it and a crash is finished
 -- by the lease's reaper; with subscriptions '*' that is all.  back_ms: how long others hear nothing of it.  now_ms is
 -- the caller's clock, which saves a TIME: it decides when TTLs are renewed, sweep looks and a withheld leave is due.
-local CHANNEL = { 'e', 's', 'n', 'l', 't', 'kx', 'lx' }
+local CHANNEL = { 'e', 's', 'n', 'l', 'r', 't', 'kx', 'lx' }
 local LANE = { 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
 local BOTH = { 'e', 's', 'n', 'l', 'kx', 'lx', 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
 local now, told, looks = tonumber(A.now_ms), { 'ok' }, {}
@@ -29,7 +29,7 @@ for i = 5, #KEYS, 3 do
   local at, fields = 7 + (i - 5) / 3 * 5, { x = math.huge, y = math.huge }
   A.channel, A.lane, A.history_size, A.history_ttl_ms, A.join_leave = unpack(ARGV, at, at + 4)
   read_fields(K.lane, K.lane == K.channel and BOTH or LANE, fields)
-  if K.lane ~= K.channel then read_fields(K.channel, CHANNEL, fields) end
+  if K.lane ~= K.channel then read_fields(K.channel, and_count(CHANNEL), fields) end
   local ch = channel_of(fields, now)
   local listened = member_drop(ch, A.conn) and heard(ch)
   told[#told + 1] = listened and 1 or 0

@@ -1,20 +1,6 @@
--- USES realtime/log
--- A channel's hash, its lanes' hashes and its log.  Lane 1 lives in the channel's hash, so that one read serves both.
--- Times are unix ms by the server's clock.
--- Of the channel: v schema version, e epoch, s top offset, n ephemeral entries since, lx history's end, kx the log key's
--- end, x the hash's end, l how many lanes, t members of further lanes, hr the offset up to which history was removed and
--- ht until when that is kept for whom it is on its way to, pv and pe the last version published and its epoch.
--- Of a lane: j members joining, q members and awaited ones that want join and leave, w when `lanes` will look again,
--- b until when a wake is on its way, c cursor, ce its epoch, o owner, d deadline, u last unclean takeover, y the hash's
--- end, m:<connection> members, h:<connection> awaited (awaited.lua).
+-- USES realtime/fields
+-- How the hashes are read, changed and written back; what was not touched is not written.
 local IDLE_MS, META_MS = 18000000, 2592000000
-local META, OF_CHANNEL = { 'v', 'e', 's', 'n', 'lx', 'kx', 'x', 'l', 't', 'hr' }, {}
-for _, name in ipairs(META) do OF_CHANNEL[name] = true end
-
--- Scripts that know of one lane only name none.
-local function lane_key() return K.lane or K.channel end
-
-local function lane_number() return A.lane or '1' end
 
 local function channel_of(fields, now)
   local ch = { f = fields, now = now, dirty = {}, drop = {} }
@@ -40,7 +26,7 @@ end
 local function channel_load(now)
   local flat, fields = redis.call('HGETALL', lane_key()), {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  if lane_key() ~= K.channel then read_fields(K.channel, META, fields) end
+  if lane_key() ~= K.channel then read_fields(K.channel, and_count(META), fields) end
   return born(channel_of(fields, now))
 end
 
@@ -62,7 +48,7 @@ local function channel_save(ch)
   local meta, lane = {}, {}
   if apart and tonumber(ch.f.y or 0) < ch.now + IDLE_MS / 2 then put(ch, 'y', ch.now + IDLE_MS); ch.lane_expire = true end
   for field, value in pairs(ch.dirty) do
-    local into = apart and OF_CHANNEL[field] and meta or lane
+    local into = apart and (OF_CHANNEL[field] or string.find(field, '^t%d')) and meta or lane
     into[#into + 1] = field; into[#into + 1] = value
   end
   in_parts(ch.drop, function(...) redis.call('HDEL', lane_key(), ...) end)

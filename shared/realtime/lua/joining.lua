@@ -15,16 +15,17 @@ local function remember(subs, channel, cmd, on)
   subs[channel] = { cmd, on, lane_number(), on and A.ends or '' }
 end
 
--- Which lane the connection belongs in: where it ever was (the holder there may be about to send to it), else the
--- newest with room; nil when this is it.
+-- Which lane the connection belongs in: where it ever was (the holder there may be about to send to it; where the lane
+-- went, nobody is), else the one that takes newcomers; nil when this is it.
 local function other_lane(ch, last)
-  local newest = tostring(ch.f.l or 1)
-  if last and tonumber(last[3]) <= tonumber(newest) then return last[3] ~= lane_number() and last[3] or nil end
-  if newest ~= lane_number() then return newest end
+  local newest, number = ch.f.l or '1', lane_number()
+  if last and tonumber(last[3]) <= tonumber(newest) then return last[3] ~= number and { 'own', last[3] } or nil end
+  local roomy = ch.f.r or newest
+  if roomy ~= number then return { 'lane', roomy } end
   if members(ch) < tonumber(A.lane_size) then return nil end
-  put(ch, 'l', tonumber(newest) + 1)
+  open_next(ch, tonumber(A.lane_size))
   channel_save(ch)
-  return ch.f.l
+  return { 'lane', ch.f.r }
 end
 
 -- Creates or replaces the member as joining; a new one announces itself first, so it does not see its own join.

@@ -14,11 +14,6 @@ local function take(ch)
   return true
 end
 
--- How sweep, the queue and `lanes` call a lane.
-local function lane_name()
-  return lane_number() == '1' and A.channel or lane_number() .. ' ' .. A.channel
-end
-
 -- Sweep finds by `lanes` what a dead holder left; one entry serves all the claims until it is due.
 local function overdue(ch)
   if tonumber(ch.f.w or 0) >= ch.now then return false end

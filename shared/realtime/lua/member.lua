@@ -1,4 +1,4 @@
--- USES realtime/awaited
+-- USES realtime/crowd
 -- A member of a lane, as text with one field a line.
 -- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra, ends
 -- live:    l, cmd, jl, epoch, start, info, ends
@@ -36,11 +36,6 @@ local function first_end(ch)
   return first
 end
 
--- Lane 1's members are counted where they stand.
-local function count_further(ch, by)
-  if lane_number() ~= '1' then count(ch, 't', by) end
-end
-
 local function member_put(ch, conn, member)
   local before = member_of(ch.f['m:' .. conn] or '')
   if not ch.f['m:' .. conn] then count_further(ch, 1) end
@@ -65,6 +60,7 @@ local function member_drop(ch, conn, upto_cmd)
   ch.f['m:' .. conn], ch.dirty['m:' .. conn] = nil, nil
   ch.drop[#ch.drop + 1] = 'm:' .. conn
   count_further(ch, -1)
+  make_room(ch)
   if member.st == 'j' then count(ch, 'j', -1) end
   if tonumber(A.back_ms or 0) > 0 and heard(ch) then
     await(ch, conn, member)

@@ -2,7 +2,8 @@
 -- USES realtime/joining
 -- KEYS user, channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, need, cmd, kind, lease_ms, lane_size, max_channels, jl, want_epoch, want_offset, info, ends, extra
--- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | denied | stale | full | 'lane' and the one to ask for
+-- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | denied | stale | full | 'lane' and the one that takes
+-- newcomers | 'own' and the connection's
 local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, A.need, now)
 if not record then return { text } end
@@ -14,7 +15,7 @@ if not (last and last[2]) and live >= tonumber(A.max_channels) then return { 'fu
 
 local ch = channel_load(now)
 local elsewhere = other_lane(ch, last)
-if elsewhere then return { 'lane', tonumber(elsewhere) } end
+if elsewhere then return elsewhere end
 remember(subs, A.channel, cmd, true)
 local renewed = renew(K.leases, A.conn, record, now, A.lease_ms)
 local written = { 's:' .. A.conn, subscriptions_text(subs) }

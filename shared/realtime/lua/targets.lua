@@ -66,6 +66,7 @@ local function members_of(ch)
       listening = listening + 1
     end
   end
+  if lane_number() ~= '1' then put(ch, 't' .. lane_number(), all) end
   put(ch, 'j', joining)
   put(ch, 'q', all > SILENT_ABOVE and 0 or listening)
   return members, joining

@@ -2,7 +2,7 @@
 -- USES realtime/joining
 -- KEYS user, channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, cmd
--- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | stale | 'lane' and the one to ask for
+-- RETURNS 'ok' and the claim | gone | revoked | expired | waiting | stale | 'own' and the lane to ask for
 local now = server_ms()
 local record, text = connection_load(K.user, A.conn, A.session, '', now)
 if not record then return { text } end
@@ -11,7 +11,7 @@ local last = subs[A.channel]
 if A.cmd == '' and not (last and last[2]) then return { 'stale' } end
 local cmd = tonumber(A.cmd) or last[1]
 if last and last[1] > cmd then return { 'stale' } end
-if last and last[3] ~= A.lane then return { 'lane', tonumber(last[3]) } end
+if last and last[3] ~= A.lane then return { 'own', last[3] } end
 remember(subs, A.channel, cmd, false)
 redis.call('HSET', K.user, 's:' .. A.conn, subscriptions_text(subs))
 if not (last and last[2]) then return { 'ok', false } end

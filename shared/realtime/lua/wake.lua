@@ -1,10 +1,11 @@
--- wake: take a lane that has work and no holder, and tell the leaves that are due; what sweep and deliver call
+-- wake: take a lane that has work and no holder, tell the leaves that are due, and let the newest lane go when it is
+-- empty; what sweep and deliver call
 -- USES realtime/channel
 -- KEYS channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave
 -- RETURNS the claim | 'held' | 'idle'
 local now = server_ms()
-if redis.call('EXISTS', K.lane) == 0 then
+if redis.call('EXISTS', K.lane) == 0 and redis.call('HGET', K.channel, 'l') ~= lane_number() then
   redis.call('ZREM', K.lanes, lane_name())
   return 'idle'
 end
@@ -18,6 +19,22 @@ local function tell_who_is_not_back(ch)
   end
 end
 
+-- When the newest lane may go, being empty: once no holder who vanished can be about to send to whoever was in it.
+local function may_go_at(ch)
+  if lane_number() == '1' or lane_number() ~= ch.f.l or members(ch) > 0 then return nil end
+  return tonumber(ch.f.u or 0) + UNCLEAN_MS
+end
+
+-- The one before it may have been empty for longer.
+local function go(ch)
+  local before = tonumber(ch.f.l) - 1
+  redis.call('DEL', K.lane)
+  redis.call('ZREM', K.lanes, lane_name())
+  redis.call('HDEL', K.channel, 't' .. ch.f.l)
+  redis.call('HSET', K.channel, 'l', before, 'r', math.min(before, tonumber(ch.f.r or before)))
+  if before > 1 then redis.call('ZADD', K.lanes, 'LT', now, before .. ' ' .. A.channel) end
+end
+
 local ch = channel_load(now)
 local following = tell_who_is_not_back(ch)
 if not take(ch) then
@@ -26,6 +43,12 @@ if not take(ch) then
 end
 local got = claim(ch)
 if not got then
+  local goes = may_go_at(ch)
+  if goes and goes <= now then
+    go(ch)
+    return 'idle'
+  end
+  following = following or goes
   put(ch, 'w', following or 0)
   if following then redis.call('ZADD', K.lanes, following, lane_name()) else redis.call('ZREM', K.lanes, lane_name()) end
   look_when_over(first_end(ch))
