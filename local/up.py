@@ -24,6 +24,8 @@ _FILES = 10_240
 def up(options: StackOptions, as_json: bool) -> None:
     """Returns after SIGINT, SIGTERM or SIGHUP; `Refused` if a part does not start."""
     _allow_many_files()
+    if not as_json:
+        sys.stderr.write("traffic-cop: starting; give it a few seconds\n")
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
         asyncio.run(_run(Stack(options), _announce_json if as_json else _announce))

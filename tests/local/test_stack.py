@@ -357,8 +357,9 @@ def test_up_shows_a_person_where_everything_is_with_a_token_that_works_until_ctr
         assert whose(capsys.readouterr().out.strip(), told) == "bob@globex.test"
         children = descendants(process.pid)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60)
         assert process.returncode == 0
+        assert said.splitlines() == ["traffic-cop: starting; give it a few seconds", "traffic-cop: SIGINT, stopping"]
         eventually(lambda: not alive(children))
 
 
