@@ -1,16 +1,11 @@
-"""The whole stack, as a process and in one: everything wired as declared, kept when asked, gone afterwards."""
+"""The whole stack in one process: everything wired as declared, kept when asked, gone afterwards."""
 
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +16,6 @@ from botocore.config import Config
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from local import rundir
-from local.cli import main
 from local.datadir import InUse
 from local.demo_users import DEMO_USERS
 from local.ports import Ports, PortTaken
@@ -31,9 +24,9 @@ from local.refused import Refused
 from local.stack import StackOptions
 from local.threaded import ThreadedStack
 from local.tokens import SignInRefused, access_token
+from tests.support.processes import NEEDS_PROC, descendants, soon
 
 ROOT = Path(__file__).parents[2]
-NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 KEYS = [
     *("http", "websocket", "connections", "supabase_url", "supabase_anon_key", "supabase_service_key"),
     *("redis_rest_url", "redis_rest_token", "s3", "sqs", "runtime_pids"),
@@ -75,14 +68,6 @@ def shown(stack: ThreadedStack) -> Any:
 def recorded(path: Path, function: str) -> list[Any]:
     lines = path.read_text().splitlines() if path.exists() else []
     return [event for name, event in map(json.loads, lines) if name == f"small-local-{function}"]
-
-
-def eventually(is_true: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        if time.monotonic() > deadline:
-            raise AssertionError("it never came true")
-        time.sleep(0.01)
 
 
 def redis(addresses: dict[str, Any], *command: str) -> Any:
@@ -141,7 +126,7 @@ def test_a_new_object_below_the_prefix_invokes_its_function(stack: ThreadedStack
     s3 = client(stack, "s3")
     for key in ("out/other.txt", "in/my file.txt"):
         s3.put_object(Bucket="small-files", Key=key, Body=b"text")
-    eventually(lambda: recorded(record, "take"))
+    soon(lambda: recorded(record, "take"))
     ((one,),) = [event["Records"] for event in recorded(record, "take")]
     assert (one["s3"]["object"]["key"], one["s3"]["object"]["size"]) == ("in/my+file.txt", 4)
 
@@ -149,7 +134,7 @@ def test_a_new_object_below_the_prefix_invokes_its_function(stack: ThreadedStack
 def test_a_message_invokes_its_function(stack: ThreadedStack, record: Path) -> None:
     url = shown(stack)["environment"]["JOBS_URL"]
     client(stack, "sqs").send_message(QueueUrl=url, MessageBody="a job")
-    eventually(lambda: recorded(record, "work"))
+    soon(lambda: recorded(record, "work"))
     assert recorded(record, "work")[0]["Records"][0]["body"] == "a job"
 
 
@@ -176,7 +161,7 @@ def test_sockets_outlive_the_death_of_every_worker(stack: ThreadedStack) -> None
     assert answer.startswith("answer to still there?")
     assert int(answer.rpartition(" ")[2]) not in before
     assert shown(stack)["pid"] not in before
-    eventually(lambda: written_pids(stack).isdisjoint(before))
+    soon(lambda: written_pids(stack).isdisjoint(before))
 
 
 def test_demo_users_sign_in_with_their_tenant_and_permissions(stack: ThreadedStack) -> None:
@@ -259,159 +244,4 @@ def test_a_start_that_fails_in_the_middle_leaves_nothing_running(
     before = descendants(os.getpid())
     with pytest.raises(OSError, match=r"127\.0\.0\.1"), ThreadedStack(StackOptions(project=project)):
         pass
-    eventually(lambda: descendants(os.getpid()) <= before)
-
-
-def descendants(pid: int) -> set[int]:
-    """Live processes below `pid`."""
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            if fields[0] not in "ZX":
-                parents[int(folder.name)] = int(fields[1])
-    found, fresh = set[int](), {pid}
-    while fresh:
-        fresh = {child for child, parent in parents.items() if parent in fresh} - found
-        found |= fresh
-    return found
-
-
-def alive(pids: set[int]) -> set[int]:
-    def state(pid: int) -> str:
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return "X"
-
-    return {pid for pid in pids if state(pid) not in "ZX"}
-
-
-@contextlib.contextmanager
-def command(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
-    """`traffic-cop …` as a process, in our own project."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in os.environ.items() if name != "REDIS_URL"},
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def first_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, process.communicate()[1]
-    return dict(json.loads(line))
-
-
-@NEEDS_PROC
-def test_up_json_prints_one_line_deploys_and_stops_everything_at_sigterm() -> None:
-    with command("up", "--json", "--port-base", "0", "--workers", "1") as process:
-        description = first_line(process)
-        assert list(description) == KEYS
-        assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
-        children = descendants(process.pid)
-        assert {*description["runtime_pids"]} <= children
-        process.send_signal(signal.SIGUSR1)
-        assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
-        process.send_signal(signal.SIGUSR2)
-        eventually(lambda: not alive({*description["runtime_pids"]}))
-        assert httpx.get(f"{description['http']}/nothing-here").status_code == 404
-        children |= descendants(process.pid)
-        process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=60)
-        assert (process.returncode, rest) == (0, "")
-        eventually(lambda: not alive(children))
-
-
-@NEEDS_PROC
-def test_kill_9_of_the_stack_leaves_no_process_behind() -> None:
-    with command("up", "--json", "--port-base", "0") as process:
-        first_line(process)
-        children = descendants(process.pid)
-        assert len(children) > 3
-        process.kill()
-        eventually(lambda: not alive(children))
-
-
-@NEEDS_PROC
-def test_up_shows_a_person_where_everything_is_with_a_token_that_works_until_ctrl_c(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    # Other stacks may run on this machine, and be newer.
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    with command("up", "--port-base", "0", "--workers", "1") as process:
-        screen = "".join(lines_until(process, "asyncio.run(main())"))
-        told = rundir.find()
-        assert all(str(told[key]) in screen for key in KEYS if key != "runtime_pids")
-        assert whose(re.findall(r"Bearer (\S+)'", screen)[0], told) == "alice@acme.test"
-        assert main(["token", "bob@globex.test"]) == 0
-        assert whose(capsys.readouterr().out.strip(), told) == "bob@globex.test"
-        children = descendants(process.pid)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 0
-        assert said.splitlines() == ["traffic-cop: starting; give it a few seconds", "traffic-cop: SIGINT, stopping"]
-        eventually(lambda: not alive(children))
-
-
-def lines_until(process: "subprocess.Popen[str]", last: str) -> Iterator[str]:
-    assert process.stdout is not None
-    for line in process.stdout:
-        yield line
-        if line.strip() == last:
-            return
-
-
-def whose(token: str, told: dict[str, Any]) -> object:
-    headers = {"apikey": told["supabase_anon_key"], "Authorization": f"Bearer {token}"}
-    return httpx.get(f"{told['supabase_url']}/auth/v1/user", headers=headers).json()["email"]
-
-
-def test_without_a_command_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    told = capsys.readouterr().err
-    assert "run everything on this machine" in told
-    assert "print an access token" in told
-
-
-def test_an_early_ctrl_c_ends_it_without_a_word(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(port_base: int | None) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(rundir, "find", interrupted)
-    assert main(["token", "alice@acme.test"]) == 130
-    assert capsys.readouterr() == ("", "")
-
-
-def test_a_token_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["token", "alice@acme.test", "--port-base", "65000"]) == 1
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == ("traffic-cop: no stack is running at port base 65000: start one with `traffic-cop up`\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["up", "--workers", "0"], "at least 1"),
-        (["up", "--port-base", "80"], "1024 to"),
-        (["up", "--port-base", "many"], "is not a number"),
-        (["up", "--data", __file__], "is not a folder"),
-        (["token"], "required"),
-    ],
-)
-def test_wrong_arguments_are_named(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(arguments)
-    assert complaint in capsys.readouterr().err
+    soon(lambda: descendants(os.getpid()) <= before)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import redis
 
-from local.redis import ThreadedUpstash
+from local.redis import ThreadedUpstash, ValkeyServer
 from shared.auth.identity import Identity, Permission
 from shared.auth.sockets import Socket
 from shared.realtime.connections import ConnectRequest, connect_extra
@@ -54,6 +55,16 @@ class World:
     def publish(self, channel: str, *values: int) -> None:
         for value in values:
             self.realtime.channels.publish(self.scope, channel, str(value).encode())
+
+
+@pytest.fixture
+def server() -> Iterator["redis.Redis"]:
+    """A Valkey of its own, for what empties it."""
+    with (
+        ValkeyServer() as valkey,
+        redis.Redis.from_url(valkey.url, decode_responses=True, protocol=2) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 `PROMISES_EXAMPLES=2000 pytest tests/realtime/test_promises.py` looks longer, and each time elsewhere.
 """
 
-import os
-from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,36 +18,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from local.redis import ValkeyServer
 from shared.realtime import delivery, upkeep
+from tests.support.draws import ASKED, BUDGET, LISTENING, LONG, PROFILE, ROUNDS, SETTLED, SOME, STEPS
 from tests.support.neighbour import acts_of, life_alone, seen_by, undisturbed
-from tests.support.promises import Truth
+from tests.support.promises import Truth, chosen
 from tests.support.simulated_client import Client
 from tests.support.simulated_world import ROOM, USERS, World
 from tests.support.simulation import FAULTS, Clock, Fate, Handler
-
-_T = TypeVar("_T")
-LONG: Final = int(os.environ.get("PROMISES_EXAMPLES", "0"))
-PROFILE: Final = settings(
-    max_examples=LONG or 60,
-    stateful_step_count=40,
-    derandomize=not LONG,
-    database=None,
-    deadline=None,
-    print_blob=bool(LONG),
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.generate, Phase.shrink),
-)
-# Healed, everybody is served within so many rounds of sweep and reconnecting.
-ROUNDS: Final = 6
-SOME: Final = st.integers(0, 11)
-# As many faults as one machine sees.
-BUDGET: Final = st.sampled_from([0, 1, 2, 3, 5, 8])
-SETTLED: Final = st.sampled_from([True, True, False])
-LISTENING: Final = st.sampled_from([(0,), (0,), (0, 2)])
-ASKED: Final = st.sampled_from([(1,), (2,), (2, 1), (1, 0), (2, 1, 0)])
-STEPS: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 99])
 
 
 class Promises(RuleBasedStateMachine):
@@ -402,20 +377,6 @@ class Promises(RuleBasedStateMachine):
 
     def lanes(self) -> list[str]:
         return [key for truth in self.tenant.truths.values() for key in truth.lane_keys()]
-
-
-def chosen(things: list[_T], i: int) -> _T:
-    return things[i % len(things)]
-
-
-@pytest.fixture
-def server() -> Iterator["redis.Redis"]:
-    """A Valkey of its own, since each example empties it."""
-    with (
-        ValkeyServer() as valkey,
-        redis.Redis.from_url(valkey.url, decode_responses=True, protocol=2) as client,
-    ):
-        yield client
 
 
 @pytest.mark.timeout(120 + LONG)

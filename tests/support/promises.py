@@ -4,12 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import redis
 
 from shared.realtime.delivery import channel_keys, lane_key
 from shared.tenant.scope import TenantScope
+
+_T = TypeVar("_T")
 
 
 class Broken(AssertionError):
@@ -278,3 +280,8 @@ class Story:
 
     def _skippable(self, entry: Entry) -> bool:
         return entry.heard.kind != "pub" and (entry.lost or not self.listens)
+
+
+def chosen(things: list[_T], i: int) -> _T:
+    """One of the things, whichever number a machine draws."""
+    return things[i % len(things)]
