@@ -30,6 +30,8 @@ class Socket:
     session: str
     expires_at: int
     """When the token that proved the identity ends, unix s; 0 never. Refreshing moves the connection record's."""
+    address: str = ""
+    """Where it came from, for whom its connection record is lost."""
 
 
 class Sockets:
@@ -39,9 +41,9 @@ class Sockets:
         self._redis = redis
         self._known: dict[str, Socket] = {}
 
-    def writing(self, connection: str, identity: Identity) -> tuple[Socket, list[Argument]]:
+    def writing(self, connection: str, identity: Identity, address: str) -> tuple[Socket, list[Argument]]:
         """The socket and the command that records it, unless it is somebody's, before the script that admits it."""
-        known = (identity.user, identity.session, identity.expires_at)
+        known = (identity.user, identity.session, identity.expires_at, address)
         socket = Socket(connection, identity.scope, *known)
         record = json.dumps([identity.scope.label, *known])
         return socket, ["SET", _key(connection), record, "EX", SOCKET_TTL_S, "NX", "GET"]
@@ -88,8 +90,8 @@ class Sockets:
 
 def _socket(connection: str, record: str) -> Socket:
     """What a later version of the code adds goes to the end."""
-    tenant, user, session, expires_at, *_ = json.loads(record)
-    return Socket(connection, TenantScope(tenant, SCOPE_SEAL), user, session, expires_at)
+    tenant, *known = json.loads(record)
+    return Socket(connection, TenantScope(tenant, SCOPE_SEAL), *known[:4])
 
 
 def _key(connection: str) -> Key:

@@ -82,7 +82,7 @@ class Connections:
         self._attach(socket, request, {"admit": 0}, ())
 
     def _open(self, connection: str, identity: Identity, address: str, request: ConnectRequest | None) -> Socket:
-        socket, recording = self._sockets.writing(connection, identity)
+        socket, recording = self._sockets.writing(connection, identity, address)
         admission: dict[str, Argument] = {
             "admit": 1,
             "permissions": "".join(sorted(_LETTERS[permission] for permission in identity.permissions)),

@@ -39,7 +39,7 @@ class Departures:
                 self._take_out(going, _ANY, (), last=False)
             held = self._redis.call("HMGET", going.user, f"c:{socket.connection}", f"s:{socket.connection}")
             if not held[0]:
-                self._redis.call("ZREM", socket.scope.key("leases"), socket.connection, idempotent=True)
+                self._take_out(going, "", (), last=True)
                 return False
             status = self._leave_all(going, held[1] or "")
             if status != "changed":
@@ -85,7 +85,8 @@ class _Going:
     def __init__(self, socket: Socket, if_lease_ended: bool, comes_back: bool) -> None:
         self.scope, self.user = socket.scope, user_key(socket.scope, socket.user)
         self.comes_back = comes_back
-        self._connection, self._personal = socket.connection, personal_channel(socket.user)
+        self._connection, self._address = socket.connection, socket.address
+        self._personal = personal_channel(socket.user)
         self._if_lease_ended = if_lease_ended
 
     def lanes(self, subscriptions: str) -> list[Lane]:
@@ -94,6 +95,7 @@ class _Going:
     def args(self) -> dict[str, Argument]:
         return {
             "conn": self._connection,
+            "address": self._address,
             "only_ended": int(self._if_lease_ended),
             "now_ms": int(time.time() * 1000),
             "back_ms": BACK_WITHIN_S * 1000 if self.comes_back else 0,

@@ -10,7 +10,7 @@ from shared.realtime.connections import KEPT_ALIVE_AHEAD_MS, LEASE_MS, Connectio
 from shared.realtime.delivery import Delivery, Lane, user_key
 from shared.realtime.protocol import EXPIRED, FORCE_RECONNECT, KEEP_ALIVE, STALE
 from shared.realtime.sender import Outcome, Post, Sender
-from shared.state.client import Redis
+from shared.state.client import Argument, Redis
 from shared.state.scripts import script
 from shared.tenant.scope import TenantScope
 
@@ -85,10 +85,15 @@ class Upkeep:
         ended: list[str] = []
         for connection, socket in zip(connections, self._sockets.find_many(connections), strict=True):
             if socket is None or socket.scope != scope:
-                self._redis.call("ZREM", scope.key("leases"), connection, idempotent=True)
+                self._forget(scope, connection)
             elif self._connections.disconnect(socket, if_lease_ended=True):
                 ended.append(connection)
         self._delivery.close(ended, EXPIRED)
+
+    def _forget(self, scope: TenantScope, connection: str) -> None:
+        """Nobody knows whose it was, nor where it was counted: rather count anew than refuse somebody for it."""
+        lease: list[Argument] = ["ZREM", scope.key("leases"), connection]
+        self._redis.pipeline([lease, ["DEL", scope.key("addresses")]], idempotent=True)
 
     def _keep_alive(self, scope: TenantScope, until: float) -> None:
         soon = self._now_ms() + KEPT_ALIVE_AHEAD_MS

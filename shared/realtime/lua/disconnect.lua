@@ -1,7 +1,7 @@
 -- disconnect: takes a connection out of up to 16 channels' lanes, with one leave each, and forgets it with the last
 -- USES realtime/channel, auth/connection
 -- KEYS user, leases, addresses, lanes
--- ARGV conn, subscriptions, last, only_ended, now_ms, back_ms
+-- ARGV conn, address, subscriptions, last, only_ended, now_ms, back_ms
 -- and for each channel: the keys of its hash, lane and log; its name, lane, history_size, history_ttl_ms, join_leave
 -- RETURNS 'gone' | 'alive' | 'changed' when it has other subscriptions than those | 'ok' and for each channel 1 when
 -- somebody waits for the leave, else 0
@@ -11,11 +11,15 @@
 local CHANNEL = { 'e', 's', 'n', 'l', 'r', 't', 'kx', 'lx' }
 local LANE = { 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
 local BOTH = { 'e', 's', 'n', 'l', 'kx', 'lx', 'c', 'ce', 'q', 'j', 'w', 'm:' .. A.conn }
+local RELEASED = '1'
 local now, told, looks = tonumber(A.now_ms), { 'ok' }, {}
 
 local held = redis.call('HMGET', K.user, 'c:' .. A.conn, 's:' .. A.conn)
 if not held[1] then
-  redis.call('ZREM', K.leases, A.conn)
+  -- With a lease, its record is lost, and with that where it is counted; the lease says if it is so still.
+  local ends = redis.call('ZSCORE', K.leases, A.conn)
+  if ends and ends ~= RELEASED and A.address ~= '' then redis.call('ZINCRBY', K.addresses, -1, A.address) end
+  if ends then redis.call('ZREM', K.leases, A.conn) end
   return { 'gone' }
 end
 if A.only_ended == '1' then
@@ -26,7 +30,7 @@ if A.subscriptions ~= '*' and A.subscriptions ~= (held[2] or '') then return { '
 
 for i = 5, #KEYS, 3 do
   K.channel, K.lane, K.log = KEYS[i], KEYS[i + 1], KEYS[i + 2]
-  local at, fields = 7 + (i - 5) / 3 * 5, { x = math.huge, y = math.huge }
+  local at, fields = 8 + (i - 5) / 3 * 5, { x = math.huge, y = math.huge }
   A.channel, A.lane, A.history_size, A.history_ttl_ms, A.join_leave = unpack(ARGV, at, at + 4)
   read_fields(K.lane, K.lane == K.channel and BOTH or LANE, fields)
   if K.lane ~= K.channel then read_fields(K.channel, and_count(CHANNEL), fields) end
@@ -46,7 +50,7 @@ if A.last == '1' then
   redis.call('HDEL', K.user, 'c:' .. A.conn, 's:' .. A.conn, 'm:' .. A.conn)
 elseif record.state ~= 'g' then
   record.state = 'g'
-  redis.call('ZADD', K.leases, 1, A.conn)
+  redis.call('ZADD', K.leases, RELEASED, A.conn)
   redis.call('HSET', K.user, 'c:' .. A.conn, record_text(record))
 end
 return told
