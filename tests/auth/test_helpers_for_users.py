@@ -87,6 +87,18 @@ def test_another_project_is_used_when_the_environment_names_it(monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("no_real_project")
+def test_a_projects_user_may_be_named_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadedIssuer() as project:
+        project.add_user("real@project.test", "secret-password", {"tenant_id": "real", "permissions": ["read"]})
+        monkeypatch.setenv("TEST_SUPABASE_URL", project.url)
+        monkeypatch.setenv("TEST_SUPABASE_ANON_KEY", project.anon_key)
+        token = get_test_supabase_token("real@project.test", "secret-password")
+        assert build_user_context_from_token(token).tenant == "real"
+        with pytest.raises(LookupError, match="TEST_SUPABASE_EMAIL"):
+            get_test_supabase_token()
+
+
+@pytest.mark.usefixtures("no_real_project")
 def test_half_a_project_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_SUPABASE_URL", "https://project.supabase.co")
     with pytest.raises(LookupError, match="TEST_SUPABASE_ANON_KEY"):

@@ -50,12 +50,12 @@ class SupabaseProject:
 def supabase_project() -> SupabaseProject:
     """The real project of TEST_SUPABASE_*, else the running stack's, else one of this process.
 
-    Raises LookupError if only some of the variables are set.
+    Raises LookupError for a project whose address or key is missing.
     """
-    named = [os.environ.get(name, "") for name in _VARIABLES]
-    if all(named):
-        return SupabaseProject(*named)
-    if any(named):
+    url, anon_key, email, password = (os.environ.get(name, "") for name in _VARIABLES)
+    if url and anon_key:
+        return SupabaseProject(url, anon_key, email, password)
+    if url or anon_key or email or password:
         raise LookupError(f"set all of {', '.join(_VARIABLES)}, or none")
     for stack in rundir.running():
         return _with_demo_users(stack["supabase_url"], stack["supabase_anon_key"])
@@ -73,12 +73,13 @@ def get_test_supabase_token(email: str | None = None, password: str | None = Non
     Locally there are the demo users (`alice@acme.test`, `amir@acme.test`, `bob@globex.test`).
     """
     project = supabase_project()
+    email, password = email or project.email, password or project.password
+    if not (email and password):
+        raise LookupError(f"name a user, or set {_VARIABLES[2]} and {_VARIABLES[3]}")
     with httpx.Client() as http:
         options = SyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
         client = create_client(project.url, project.anon_key, options)
-        signed_in = client.auth.sign_in_with_password(
-            {"email": email or project.email, "password": password or project.password}
-        )
+        signed_in = client.auth.sign_in_with_password({"email": email, "password": password})
     assert signed_in.session is not None
     return signed_in.session.access_token
 
