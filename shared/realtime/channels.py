@@ -136,8 +136,8 @@ class Channels:
             "since_epoch": "" if since is None else since.epoch,
             "limit": limit,
             "reverse": int(reverse),
-            "history_size": options.log_size,
-            "history_ttl_ms": options.log_ttl_ms,
+            "history_size": options.shown_size,
+            "history_ttl_ms": options.shown_ms,
         }
         status, *rest = self._redis.run(_HISTORY, keys, args, idempotent=True)
         if status == "unrecoverable":

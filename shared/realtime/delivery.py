@@ -123,8 +123,8 @@ class Delivery:
             "channel": channel,
             "owner": secrets.token_urlsafe(9),
             "birth": new_epoch(),
-            "history_size": options.log_size,
-            "history_ttl_ms": options.log_ttl_ms,
+            "history_size": options.shown_size,
+            "history_ttl_ms": options.shown_ms,
             "join_leave": int(options.join_leave),
         }
         keys = {**channel_keys(scope, channel), "leases": scope.key("leases"), "lanes": scope.key("lanes")}

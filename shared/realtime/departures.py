@@ -116,4 +116,4 @@ def _lane_keys(scope: TenantScope, lane: Lane) -> tuple[Key, Key, Key]:
 
 def _lane_args(lane: Lane) -> tuple[Argument, ...]:
     options = namespace_of(lane.channel)
-    return lane.channel, lane.number, options.log_size, options.log_ttl_ms, int(options.join_leave)
+    return lane.channel, lane.number, options.shown_size, options.shown_ms, int(options.join_leave)

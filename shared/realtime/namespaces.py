@@ -8,9 +8,6 @@ from shared.errors import UnknownChannel
 
 MAX_CHANNEL_BYTES: Final = 80
 _NAME: Final = re.compile(r"[\x21-\x7e]+")
-# A log for delivery only: long enough for a lane to be resumed, not shown as history.
-_DELIVERY_SIZE: Final = 100
-_DELIVERY_TTL_MS: Final = 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +35,14 @@ class Namespace:
         return self.has_history and self.force_recovery
 
     @property
-    def log_size(self) -> int:
-        return self.history_size if self.has_history else _DELIVERY_SIZE
+    def shown_size(self) -> int:
+        """How many publications history shows; delivery keeps what it needs for itself (lua/append.lua)."""
+        return self.history_size if self.has_history else 0
 
     @property
-    def log_ttl_ms(self) -> int:
-        return self.history_ttl * 1000 if self.has_history else _DELIVERY_TTL_MS
+    def shown_ms(self) -> int:
+        """And for how long."""
+        return self.history_ttl * 1000 if self.has_history else 0
 
 
 _DEFAULT: Final = Namespace()

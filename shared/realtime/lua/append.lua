@@ -1,6 +1,6 @@
 -- USES realtime/hash
 -- How an entry gets into the log.
-local EPHEMERAL_MS, EPHEMERAL_MAX = 60000, 1000
+local EPHEMERAL_MS, EPHEMERAL_MAX, BACKLOG = 60000, 1000, 2000
 
 local function keep_log(ch, ttl_ms)
   if tonumber(ch.f.kx or 0) < ch.now + ttl_ms then
@@ -9,11 +9,19 @@ local function keep_log(ch, ttl_ms)
   end
 end
 
--- What was removed from history goes as soon as nobody is taken to wait for it any more.
-local function oldest(ch)
-  local kept = math.max(0, ch.s - tonumber(A.history_size) + 1)
-  if ch.now < tonumber(ch.f.ht or math.huge) then return kept end
-  return math.max(kept, math.min(ch.s, tonumber(ch.f.hr) + 1))
+-- Where the log begins: with what history shows, or before, with what may still be on its way to somebody.  In one lane
+-- that is what the cursor has not passed; in several, anything, and of what was removed from history anything for a while.
+local function beginning(ch)
+  local offset, n = ch.s - A.history_size + 1, 0
+  local oldest = math.max(0, ch.s - math.max(BACKLOG, tonumber(A.history_size)) + 1)
+  if single(ch) and ch.f.c then
+    local passed, k = string.match(ch.f.c, '^(%d+)-(%d+)$')
+    if tonumber(passed) < offset then offset, n = tonumber(passed), k + 1 end
+  else
+    offset = 0
+  end
+  if ch.now >= tonumber(ch.f.ht or math.huge) then oldest = math.max(oldest, math.min(ch.s, ch.f.hr + 1)) end
+  return offset < oldest and oldest .. '-0' or offset .. '-' .. n
 end
 
 -- Ephemeral entries behind the cursor are of no use to anybody, and would have to be read through.
@@ -29,10 +37,10 @@ local function append(ch, kind, body)
   if kind == 'pub' then forget_passed(ch) end
   if kind == 'pub' then ch.s = ch.s + 1; ch.n = 0 else ch.n = ch.n + 1 end
   put(ch, 's', ch.s); put(ch, 'n', ch.n)
-  redis.call('XADD', K.log, 'MINID', '=', oldest(ch) .. '-0', top_id(ch), kind, body)
+  redis.call('XADD', K.log, 'MINID', '=', beginning(ch), top_id(ch), kind, body)
   if kind == 'pub' then
     put(ch, 'lx', ch.now + A.history_ttl_ms)
-    keep_log(ch, tonumber(A.history_ttl_ms))
+    keep_log(ch, math.max(EPHEMERAL_MS, tonumber(A.history_ttl_ms)))
   else
     keep_log(ch, EPHEMERAL_MS)
     if ch.n > EPHEMERAL_MAX then redis.call('XDEL', K.log, ch.s .. '-' .. (ch.n - EPHEMERAL_MAX)) end

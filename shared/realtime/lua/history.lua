@@ -17,7 +17,8 @@ if A.since_epoch ~= '' and A.since_epoch ~= fields.e then return { 'unrecoverabl
 local out, limit = { 'ok', ch.s, fields.e }, tonumber(A.limit)
 if limit == 0 or ch.s == 0 or now >= tonumber(fields.lx or 0) then return out end
 -- Publications stand at <offset>-0, so what is ephemeral is skipped by going on at the next offset.
-local back, left, first = A.reverse == '1', limit < 0 and ch.s or math.min(limit, ch.s), tonumber(fields.hr or 0) + 1
+local back, left, first = A.reverse == '1', limit < 0 and ch.s or math.min(limit, ch.s),
+  math.max(tonumber(fields.hr or 0), ch.s - A.history_size) + 1
 local look, bound, at = 'XRANGE', '+', math.max(first, (tonumber(A.since_offset) or 0) + 1)
 if back then look, bound, at = 'XREVRANGE', first .. '-0', math.min(ch.s, (tonumber(A.since_offset) or ch.s + 1) - 1) end
 while left > 0 and at >= first and at <= ch.s do
