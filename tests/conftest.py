@@ -1,20 +1,19 @@
 """Real servers for every test of the suite: started once per session, shared by random tenants."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from xdist.scheduler import LoadScopeScheduling
 
 from local.aws import ThreadedAws
 from local.issuer import ThreadedIssuer
 from local.redis import ThreadedUpstash
 from tests.support.stack import Stack, running_stack
 
-HERE = Path(__file__).parent
 # Their tests share the stack, and load it enough one at a time.
 WITH_THE_STACK = {"acceptance", "contracts", "delivery", "scaling_safety", "sdk", "uppy"}
-
 _SHOWN_BYTES = 8
 
 
@@ -23,13 +22,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFolder(LoadScopeScheduling):
     """One process for all tests of a folder, and one for all those with the stack."""
-    for item in items:
-        folder = item.path.parent.relative_to(HERE)
-        group = "stack" if WITH_THE_STACK & {*folder.parts} else folder.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.partition("::")[0].rpartition("/")[0]
+        return "stack" if WITH_THE_STACK & {*folder.split("/")} else folder
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    return ByFolder(config, log)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -198,11 +198,12 @@ def everything_that_a_server_does(world: World, direct: "redis.Redis") -> None:
     world.realtime.channels.subscribe_user(world.scope, client.user, "chat:added", since, data='{"by":"the backend"}')
     world.subscribe(client, CHANNEL)
     world.realtime.channels.publish(world.scope, CHANNEL, b"1", tags={"kind": "test"}, skip_history=True)
-    channel = str(channel_keys(world.scope, CHANNEL)["channel"])
-    direct.hset(channel, mapping={"o": "dead", "d": int(time.time() * 1000) + 60_000})
-    world.publish(CHANNEL, *range(150))
-    direct.hset(channel, mapping={"d": 1})
-    world.publish(CHANNEL, 150)
+    keys = {name: str(key) for name, key in channel_keys(world.scope, CHANNEL).items()}
+    direct.hset(keys["channel"], mapping={"o": "dead", "d": int(time.time() * 1000) + 60_000})
+    world.publish(CHANNEL, 1, 2)
+    direct.xtrim(keys["log"], maxlen=1, approximate=False)
+    direct.hset(keys["channel"], mapping={"d": 1})
+    world.publish(CHANNEL, 3)
 
 
 @pytest.fixture
