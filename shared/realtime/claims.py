@@ -35,7 +35,7 @@ class Served:
     """One connection of a claim: the frames it gets, and what the lane must know afterwards."""
 
     connection: str
-    cmd: str
+    membership: str
     frames: Sequence[bytes]
     on_delivery: str
     outcome: Outcome = Outcome.DELIVERED
@@ -70,29 +70,31 @@ class Claim:
         self._shared: dict[tuple[_Position, bool], list[bytes]] = {}
         self.served = [self._serve(*target) for target in targets]
 
-    def _serve(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
+    def _serve(self, connection: str, membership: str, what: str, *rest: str) -> Served:
         if what == "close" or (self._personal and what.endswith("2500")):
-            return Served(connection, cmd, (), "drop", Outcome.UNKNOWN)
+            return Served(connection, membership, (), "drop", Outcome.UNKNOWN)
         if what == "withheld":
-            return Served(connection, cmd, (), "drop")
+            return Served(connection, membership, (), "drop")
         if what == "2500":
-            return Served(connection, cmd, [self._insufficient_state()], "drop")
+            return Served(connection, membership, [self._insufficient_state()], "drop")
         if what == "2501":
             push = unsubscribe_push(self._channel, 2501, "subscription expired")
-            return Served(connection, cmd, [push.encode()], "drop")
+            return Served(connection, membership, [push.encode()], "drop")
         if what == "expired":
-            refusal = error_reply(int(cmd), TokenExpired("the subscription token has expired"))
-            return Served(connection, cmd, [refusal.encode()], "drop")
+            refusal = error_reply(_command(membership), TokenExpired("the subscription token has expired"))
+            return Served(connection, membership, [refusal.encode()], "drop")
         if what == "live":
             start, wants_joins = rest
-            return Served(connection, cmd, self._after(_position(start), wants_joins == "1"), "")
-        return self._joining(connection, cmd, what, *rest)
+            return Served(connection, membership, self._after(_position(start), wants_joins == "1"), "")
+        return self._joining(connection, membership, what, *rest)
 
-    def _joining(self, connection: str, cmd: str, what: str, *rest: str) -> Served:
+    def _joining(self, connection: str, membership: str, what: str, *rest: str) -> Served:
         kind, epoch, at, recovered, want_offset, _, extra, wants_joins = rest
         position = _position(at)
         if kind == "g" and want_offset and recovered != "1":
-            return Served(connection, cmd, [error_reply(int(cmd), UnrecoverablePosition()).encode()], "drop")
+            return Served(
+                connection, membership, [error_reply(_command(membership), UnrecoverablePosition()).encode()], "drop"
+            )
         missed = self._missed(int(want_offset), position) if recovered == "1" else []
         # SDKs look for what was missed in replies only: a push tells where it begins, and others bring it.
         is_push = kind == "p"
@@ -100,13 +102,13 @@ class Claim:
         begins = int(want_offset) if is_push and missed else position[0]
         result = self._subscription(epoch, begins, recovered == "1", want_offset != "", fitting)
         frames = [
-            self._reply(kind, int(cmd), result, extra),
+            self._reply(kind, _command(membership), result, extra),
             *packed(self._push(entry) for entry in overflow),
         ]
         if what == "reply+2500":
-            return Served(connection, cmd, [*frames, self._insufficient_state()], "drop")
+            return Served(connection, membership, [*frames, self._insufficient_state()], "drop")
         frames.extend(self._after(position, wants_joins == "1"))
-        return Served(connection, cmd, frames, "live")
+        return Served(connection, membership, frames, "live")
 
     def _missed(self, want: int, at: _Position) -> list[_Entry]:
         return [e for e in self._entries if e.kind == "pub" and (want, 0) < e.position <= at]
@@ -158,9 +160,12 @@ def withheld(raw: Any, connection: str) -> Any:
     if not isinstance(raw, list):
         return raw
     *rest, last = raw
-    if raw[0] == "lanes":
-        return [*rest, withheld(last, connection)]
     return [*rest, [[*target[:2], "withheld"] if target[0] == connection else target for target in last]]
+
+
+def _command(membership: str) -> int:
+    """The client's command, for which it was made (lua/member.lua)."""
+    return int(membership.partition(" ")[0])
 
 
 def _position(text: str) -> _Position:

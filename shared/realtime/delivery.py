@@ -261,7 +261,7 @@ class Delivery:
     def _advance(self, event: Event, batch: Claim, more: bool) -> Any:
         """Where some could not be reached, the cursor waits for them, and nobody gets anything twice."""
         every = all(served.outcome is not Outcome.UNSENT for served in batch.served)
-        told = [(one.connection, one.cmd, one.change(all_served=every)) for one in batch.served]
+        told = [(one.connection, one.membership, one.change(all_served=every)) for one in batch.served]
         changes = [part for change in told if change[2] for part in change]
         args = {**event.lane_args, "epoch": batch.epoch, "hi": batch.hi, "all": int(every), "more": int(more)}
         return self._redis.run(_ADVANCE, event.lane_keys, args, more_args=changes, idempotent=True)

@@ -3,7 +3,11 @@
 import time
 from collections.abc import Callable
 
+import redis
+
 from shared.auth.identity import Identity
+from shared.auth.sockets import Socket
+from shared.realtime.delivery import channel_keys
 from shared.realtime.protocol import SubscribeOptions
 from tests.realtime.conftest import World
 
@@ -126,3 +130,41 @@ def test_a_channel_of_several_lanes_is_emptied_too(world: World) -> None:
     assert let_go(world)
     world.realtime.delivery.wake(world.scope, CHANNEL, time.monotonic() + 5, 3)
     assert world.realtime.channels.presence_stats(world.scope, CHANNEL)["num_clients"] == 0
+
+
+def story(world: World, client: Socket) -> list[object]:
+    """What the channel's pushes tell, in order."""
+    pushes = [frame["push"] for frame in world.sent.frames(client.connection) if "push" in frame]
+    told = [push for push in pushes if push.get("channel") == CHANNEL]
+    return [push["pub"]["offset"] if "pub" in push else next(iter(push.keys() - {"channel"})) for push in told]
+
+
+def take_out_and_in(world: World, client: Socket) -> None:
+    """While the next frame is on its way to the client."""
+
+    def racing(_: str) -> int:
+        world.sent.answers.clear()
+        world.realtime.channels.unsubscribe_user(world.scope, client.user, CHANNEL)
+        subscribed(world, client.user)
+        return 200
+
+    world.sent.answers[client.connection] = racing
+
+
+def test_who_is_taken_out_and_in_while_his_subscription_is_told_is_told_of_both(world: World) -> None:
+    client = world.client("ann")
+    take_out_and_in(world, client)
+    subscribed(world, "ann")
+    world.publish(CHANNEL, 1)
+    assert sorted(story(world, client)[:2], key=str) == ["subscribe", "unsubscribe"]
+    assert story(world, client)[2:] == ["subscribe", 1]
+
+
+def test_who_is_taken_out_and_in_while_he_is_told_of_a_loss_stays(world: World, redis_direct: "redis.Redis") -> None:
+    client = world.client("ann")
+    subscribed(world, "ann")
+    redis_direct.hset(str(channel_keys(world.scope, CHANNEL)["channel"]), "e", "reborn")
+    take_out_and_in(world, client)
+    world.publish(CHANNEL, 1, 2)
+    assert story(world, client) == ["subscribe", "unsubscribe", "unsubscribe", "subscribe", 2]
+    assert set(world.realtime.channels.presence(world.scope, CHANNEL)) == {client.connection}

@@ -2,7 +2,7 @@
 -- USES realtime/channel
 -- KEYS channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, epoch, hi, all, more, birth, history_size, history_ttl_ms, join_leave
--- and per served member that changes: connection, cmd, 'live' or 'drop'
+-- and per served member that changes: connection, which membership (member.lua), 'live' or 'drop'
 -- Where not all could be served (all = 0), the cursor waits for the others, and each served one has its own place.
 -- RETURNS 'lost' | 'done' | 'handover' | the next claim
 -- Idempotent: told twice, the cursor and the members stand where they stood, and the claim is the same again.
@@ -23,13 +23,13 @@ if fields.e == A.epoch and (A.all == '1' or (apart and not fields.c)) and (field
   put(ch, 'c', A.hi); put(ch, 'ce', A.epoch)
 end
 for i = FIXED + 1, #ARGV, 3 do
-  local conn, cmd, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local conn, one, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local text = fields['m:' .. conn]
   if outcome == 'drop' then
-    member_drop(ch, conn, cmd)
+    member_drop(ch, conn, one)
   elseif text then
     local member = member_of(text)
-    if member.cmd == cmd and (member.st == 'j' or A.all == '0') then
+    if which(member) == one and (member.st == 'j' or A.all == '0') then
       member.st, member.at, member.epoch = 'l', A.hi, A.epoch
       member_put(ch, conn, member)
     end

@@ -43,7 +43,7 @@ local function claim_batch(ch, members, sure)
   return false, joining > JOINING_MAX
 end
 
--- { epoch, hi, { id, kind, body, ... }, { { connection, cmd, what, ... }, ... } } or false.
+-- { epoch, hi, { id, kind, body, ... }, { { connection, which membership, what, ... }, ... } } or false.
 local function claim(ch, sure)
   local members = members_of(ch)
   repeat

@@ -35,5 +35,5 @@ local function join(ch, conn, cmd, kind, rejoin)
   member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info,
     ends = A.ends or '', kind = kind,
     rejoin = (known or rejoin) and '1' or '0', want_epoch = A.want_epoch, want_offset = A.want_offset,
-    recovered = '0', extra = A.extra })
+    recovered = '0', extra = A.extra, by = A.cmd == '' and A.owner or '' })
 end

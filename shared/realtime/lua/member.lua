@@ -1,12 +1,13 @@
 -- USES realtime/crowd
 -- A member of a lane, as text with one field a line.
--- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra, ends
+-- joining: j, cmd, jl, epoch, at, info, kind, rejoin, want_epoch, want_offset, recovered, extra, ends, by
 -- live:    l, cmd, jl, epoch, start, info, ends
 -- `at`/`start` are log ids; jl = wants join and leave; ends = when its token and the grace are over (unix ms, empty:
 -- never); kind = c (connect), s (subscribe), g (subscribe, error 112 when unrecoverable) or p (subscribed by the
--- server); extra goes into the reply.
+-- server); extra goes into the reply; by = which of the server's subscriptions this is, for they have no command, and
+-- one that is not told yet could be taken for the one before.
 local JOINING = { 'st', 'cmd', 'jl', 'epoch', 'at', 'info', 'kind', 'rejoin', 'want_epoch', 'want_offset', 'recovered',
-  'extra', 'ends' }
+  'extra', 'ends', 'by' }
 local LIVE = { 'st', 'cmd', 'jl', 'epoch', 'at', 'info', 'ends' }
 
 local function fields_of(state) return state == 'l' and LIVE or JOINING end
@@ -21,6 +22,11 @@ local function member_text(member)
   local parts = {}
   for i, name in ipairs(fields_of(member.st)) do parts[i] = member[name] or '' end
   return table.concat(parts, '\n')
+end
+
+-- What a claim and its report call a membership, so that a later one of the same connection is not taken for it.
+local function which(member)
+  return (member.by or '') == '' and member.cmd or member.cmd .. ' ' .. member.by
 end
 
 local function over(member, now)
@@ -51,12 +57,12 @@ local function heard(ch)
   return A.join_leave == '1' and single(ch) and tonumber(ch.f.q or 0) > 0
 end
 
--- Removes unless a later command took the place; the leave goes with it.
-local function member_drop(ch, conn, upto_cmd)
+-- Removes (only that membership, if one is named); the leave goes with it.
+local function member_drop(ch, conn, only)
   local text = ch.f['m:' .. conn]
   if not text then return false end
   local member = member_of(text)
-  if upto_cmd and tonumber(member.cmd) > tonumber(upto_cmd) then return false end
+  if only and which(member) ~= only then return false end
   ch.f['m:' .. conn], ch.dirty['m:' .. conn] = nil, nil
   ch.drop[#ch.drop + 1] = 'm:' .. conn
   count_further(ch, -1)

@@ -16,9 +16,9 @@ end
 
 local function joining_target(ch, entries, complete, conn, member, hi)
   if member.rejoin == '1' and ch.now - tonumber(ch.f.u or 0) < UNCLEAN_MS then
-    return { conn, member.cmd, 'close' }
+    return { conn, which(member), 'close' }
   end
-  if over(member, ch.now) then return { conn, member.cmd, 'expired' } end
+  if over(member, ch.now) then return { conn, which(member), 'expired' } end
   if member.at == '' then
     if ahead_of(ch, member, hi) then return nil end
     member.at, member.epoch = hi, ch.f.e
@@ -30,16 +30,16 @@ local function joining_target(ch, entries, complete, conn, member, hi)
   if recovered == '1' and not (member.epoch == ch.f.e and whole(ch, entries, complete, member.want_offset .. '-0')) then
     recovered, broken = '0', true
   end
-  return { conn, member.cmd, broken and 'reply+2500' or 'reply', member.kind, member.epoch, member.at, recovered,
+  return { conn, which(member), broken and 'reply+2500' or 'reply', member.kind, member.epoch, member.at, recovered,
     member.want_offset, member.want_epoch, member.extra, member.jl }
 end
 
 local function live_target(ch, entries, complete, conn, member, cursor, hi)
-  if over(member, ch.now) then return { conn, member.cmd, '2501' } end
+  if over(member, ch.now) then return { conn, which(member), '2501' } end
   local from = (member.epoch == ch.f.e and after(member.at, cursor)) and member.at or cursor
-  if member.epoch ~= ch.f.e or not whole(ch, entries, complete, from) then return { conn, member.cmd, '2500' } end
+  if member.epoch ~= ch.f.e or not whole(ch, entries, complete, from) then return { conn, which(member), '2500' } end
   if not after(hi, from) then return nil end
-  return { conn, member.cmd, 'live', from, member.jl }
+  return { conn, which(member), 'live', from, member.jl }
 end
 
 -- The oldest id that somebody needs entries after.

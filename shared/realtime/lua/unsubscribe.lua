@@ -18,7 +18,7 @@ if not (last and last[2]) then return { 'ok', false } end
 
 local ch = channel_load(now)
 local listened = heard(ch)
-if not member_drop(ch, A.conn, cmd) or not listened then
+if not member_drop(ch, A.conn) or not listened then
   channel_save(ch)
   return { 'ok', false }
 end
