@@ -142,15 +142,22 @@ class Roster:
         ]
 
 
+def _heard(subscriptions: str) -> Iterator[str]:
+    """Channels by the text that auth/lua/subscriptions.lua has; one whose token is over is heard no more."""
+    for name, _, subscribed, *more in map(str.split, subscriptions.splitlines()):
+        ends = more[1:]
+        if subscribed == "1" and not (ends and int(ends[0]) <= time.time() * 1000):
+            yield name
+
+
 def _listed(user: str, connection: str, record: str, subscriptions: str) -> ListedConnection:
     """From the record as auth/lua/connection.lua has it."""
     _, _, expires, session, issued, connected, _, _, app, *_ = record.split("\n")
-    channels = [name for name, _, subscribed, *_ in map(str.split, subscriptions.splitlines()) if subscribed == "1"]
     app_name, app_version = msgspec.json.decode(app) if app else ("", "")
     return ListedConnection(
         client=connection,
         user=user,
-        channels=sorted(channels),
+        channels=sorted(_heard(subscriptions)),
         connected_at=int(connected) / 1000,
         expires_at=int(expires),
         session=session,

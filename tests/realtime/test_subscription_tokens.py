@@ -209,6 +209,15 @@ def test_in_a_further_lane_it_is_found_and_ends_as_well(world: World, redis_dire
     assert world.sent.pushes(client.connection, "unsubscribe")[0]["code"] == 2501
 
 
+def test_a_subscription_that_is_over_is_not_listed(world: World, redis_direct: "redis.Redis") -> None:
+    ends, stays = world.client("ann"), world.client("bob")
+    subscribe(world, ends, grant(900))
+    subscribe(world, stays, grant(900))
+    assert world.realtime.roster.channels(world.scope, CHANNEL) == {CHANNEL: 2}
+    become_over(world, redis_direct, ends)
+    assert world.realtime.roster.channels(world.scope, CHANNEL) == {CHANNEL: 1}
+
+
 def test_info_of_the_token_is_shown_to_others(world: World) -> None:
     client, other = world.client("ann"), world.client("bob")
     world.subscribe(other, CHANNEL, join_leave=True)
