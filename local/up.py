@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from local.aws.moto import MotoFailed
+from local.console import say
 from local.demo_users import DEMO_USERS
 from local.redis.link import LinkLost
 from local.redis.valkey import ValkeyError
@@ -25,7 +26,7 @@ def up(options: StackOptions, as_json: bool) -> None:
     """Returns after SIGINT, SIGTERM or SIGHUP; `Refused` if a part does not start."""
     _allow_many_files()
     if not as_json:
-        sys.stderr.write("traffic-cop: starting; give it a few seconds\n")
+        say("traffic-cop: starting; give it a few seconds")
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
         asyncio.run(_run(Stack(options), _announce_json if as_json else _announce))
@@ -49,8 +50,8 @@ async def _run(stack: Stack, announce: Callable[[Stack], None]) -> None:
     def stop(number: signal.Signals) -> None:
         if asked_to_stop.is_set():
             os._exit(1)
-        sys.stderr.write(f"traffic-cop: {number.name}, stopping\n")
         asked_to_stop.set()
+        say(f"traffic-cop: {number.name}, stopping")
 
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
+
+from local.console import say
 
 
 class WorkerLog:
@@ -25,7 +26,7 @@ class WorkerLog:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             self._file.write(f"{now} {function} {pid} {line}\n")
         if self.echo or loud:
-            sys.stderr.write(f"[{function} {pid}] {line}\n")
+            say(f"[{function} {pid}] {line}")
 
     async def follow(self, function: str, pid: int, output_fd: int) -> None:
         """Copies a worker's output, from a pipe that becomes ours, until it ends."""

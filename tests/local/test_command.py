@@ -38,7 +38,9 @@ def command(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            pipe.close()
 
 
 def first_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
@@ -75,6 +77,22 @@ def test_kill_9_of_the_stack_leaves_no_process_behind() -> None:
         children = descendants(process.pid)
         assert len(children) > 3
         process.kill()
+        soon(lambda: not alive(children))
+
+
+@NEEDS_PROC
+def test_a_stack_whose_watcher_has_gone_still_stops() -> None:
+    with command("up", "--json", "--port-base", "0", "--workers", "1", "--verbose") as process:
+        description = first_line(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        # What the functions print is for the console, too.
+        assert httpx.post(f"{description['http']}/api/nothing").status_code == 401
+        children = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
         soon(lambda: not alive(children))
 
 
