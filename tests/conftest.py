@@ -1,6 +1,6 @@
 """Real servers for every test of the suite: started once per session, shared by random tenants."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,9 @@ from tests.support.stack import Stack, running_stack
 # Their tests share the stack, and load it enough one at a time.
 WITH_THE_STACK = {"acceptance", "contracts", "delivery", "scaling_safety", "sdk", "uppy"}
 _SHOWN_BYTES = 8
+# Where pytest-xdist takes what a process hands over to the one that reports.
+_HANDED_OVER = "measured"
+_NUMBERS = pytest.StashKey[list[str]]()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -37,6 +40,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Archives hold the time: both processes must give a test the same name."""
     return argname if isinstance(val, bytes) and len(val) > _SHOWN_BYTES else None
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Adds a line to the terminal summary."""
+    return request.config.stash.setdefault(_NUMBERS, []).append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_HANDED_OVER] = session.config.stash.get(_NUMBERS, [])
+
+
+def pytest_testnodedown(node: Any) -> None:
+    numbers = node.config.stash.setdefault(_NUMBERS, [])
+    numbers += getattr(node, "workeroutput", {}).get(_HANDED_OVER, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = config.stash.get(_NUMBERS, [])
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
