@@ -77,6 +77,9 @@ class Claim:
             return Served(connection, membership, (), "drop")
         if what == "2500":
             return Served(connection, membership, [self._insufficient_state()], "drop")
+        if what == "2000":
+            push = unsubscribe_push(self._channel, 2000, "server unsubscribe")
+            return Served(connection, membership, [push.encode()], "drop")
         if what == "2501":
             push = unsubscribe_push(self._channel, 2501, "subscription expired")
             return Served(connection, membership, [push.encode()], "drop")

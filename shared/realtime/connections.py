@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,18 +15,19 @@ from shared.realtime.claims import withheld
 from shared.realtime.delivery import Delivery, user_key
 from shared.realtime.departures import Departures
 from shared.realtime.namespaces import Namespace, namespace_of, personal_channel
-from shared.realtime.protocol import SubscribeOptions, client_info, quoted, unsubscribe_push
+from shared.realtime.protocol import SubscribeOptions, client_info, quoted
 from shared.realtime.refusals import refused
 from shared.realtime.tally import Delivered
 from shared.settings import Settings
 from shared.state.client import Argument, Redis
 from shared.state.scripts import Script, script
+from shared.tenant.scope import TenantScope
 
 LEASE_MS: Final = 540_000
 # Leases that end before the sweep after the next are kept alive now.
 KEPT_ALIVE_AHEAD_MS: Final = 130_000
 GRACE_S: Final = 25
-UNSUBSCRIBED_BY_SERVER: Final = 2000
+_TOLD_WITHIN_S: Final = 2.0
 _CHANNELS_REMEMBERED: Final = 10_000
 # The SDKs' getState: an unrecoverable position is answered by error 112.
 _GET_STATE: Final = 2
@@ -152,7 +154,7 @@ class Connections:
             "extra": _members(lifetime(grant.expires_at, time.time()) if grant else {}),
             **_wanted(options, namespace_of(channel)),
         }
-        status = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
+        status, _ = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
         if status not in ("ok", "stale"):
             raise refused(status)
         return status == "ok"
@@ -173,7 +175,7 @@ class Connections:
             "extra": f'"data":{data}' if data else "",
             **_wanted(options, namespace_of(channel)),
         }
-        status = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
+        status, _ = self._in_its_lane(_SUBSCRIBE, socket, channel, args)
         if status == "full":
             raise refused(status)
         return status == "ok"
@@ -186,22 +188,23 @@ class Connections:
             "need": READ,
             "ends": _end(grant),
         }
-        status = self._in_its_lane(_SUB_REFRESH, socket, grant.channel, args)
+        status, _ = self._in_its_lane(_SUB_REFRESH, socket, grant.channel, args)
         if status != "ok":
             raise refused(status)
 
     def unsubscribe_by_server(self, sockets: Iterable[Socket], channel: str) -> int:
-        """Takes connections out of the channel and tells them so; returns how many were in it."""
-        left = [socket.connection for socket in sockets if self._taken_out(socket, channel)]
-        self._delivery.tell(left, unsubscribe_push(channel, UNSUBSCRIBED_BY_SERVER, "server unsubscribe"))
-        return len(left)
+        """Takes connections out of the channel, which their lanes' holders tell them; returns how many were in it."""
+        lanes: Counter[tuple[TenantScope, int]] = Counter()
+        for socket in sockets:
+            args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": ""}
+            status, lane = self._in_its_lane(_UNSUBSCRIBE, socket, channel, args)
+            lanes[socket.scope, lane] += status == "ok"
+        for scope, lane in +lanes:
+            self._delivery.wake(scope, channel, time.monotonic() + _TOLD_WITHIN_S, lane)
+        return lanes.total()
 
-    def _taken_out(self, socket: Socket, channel: str) -> bool:
-        args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": ""}
-        return self._in_its_lane(_UNSUBSCRIBE, socket, channel, args) == "ok"
-
-    def _in_its_lane(self, what: Script, socket: Socket, channel: str, args: Mapping[str, Argument]) -> str:
-        """Runs a script in the connection's lane, which the script knows better than we do; returns its status."""
+    def _in_its_lane(self, what: Script, socket: Socket, channel: str, args: Mapping[str, Argument]) -> tuple[str, int]:
+        """Runs a script in the connection's lane, which the script knows better; returns its status, and the lane."""
         known, lane = (socket.scope.label, channel), 0
         while True:
             event = self._delivery.event(socket.scope, channel, lane=lane or self._roomy.get(known, 1))
@@ -214,7 +217,7 @@ class Connections:
                 self._remember_roomy(known, lane)
         if rest:
             self._delivery.finish(event, rest[0])
-        return str(status)
+        return str(status), event.lane
 
     def _remember_roomy(self, known: tuple[str, str], lane: int) -> None:
         if len(self._roomy) >= _CHANNELS_REMEMBERED:
@@ -223,7 +226,7 @@ class Connections:
 
     def unsubscribe(self, socket: Socket, channel: str, cmd: int) -> None:
         args: dict[str, Argument] = {"conn": socket.connection, "session": socket.session, "cmd": cmd}
-        status = self._in_its_lane(_UNSUBSCRIBE, socket, channel, args)
+        status, _ = self._in_its_lane(_UNSUBSCRIBE, socket, channel, args)
         if status not in ("ok", "stale"):
             raise refused(status)
 

@@ -194,11 +194,6 @@ class Delivery:
         posts = [Post(connection, [frame.encode() for frame in frames])]
         return self._sender.post(posts, time.monotonic() + 2.0).outcomes[connection]
 
-    def tell(self, connections: Sequence[str], frame: str) -> None:
-        """Sends a frame that belongs to no channel to many connections at once."""
-        posts = [Post(connection, [frame.encode()]) for connection in connections]
-        self._sender.post(posts, time.monotonic() + 2.0)
-
     def close(self, connections: Sequence[str], why: ServerDisconnect) -> None:
         """Tells the clients why, then has API Gateway close their sockets (it takes no close code)."""
         self._sender.close(connections, disconnect_push(why).encode())

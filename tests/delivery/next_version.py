@@ -17,7 +17,7 @@ _CHANGES = {
         ("put(ch, 'v', SCHEMA)", "put(ch, 'v', SCHEMA); put(ch, 'next', 'was here')"),
     ],
     "shared/realtime/lua/fields.lua": [("local META, OF_CHANNEL = {", "local META, OF_CHANNEL = { 'next',")],
-    "shared/realtime/lua/member.lua": [("member_text(member))", "member_text(member) .. '\\nphone')")],
+    "shared/realtime/lua/membership.lua": [("member_text(member))", "member_text(member) .. '\\nphone')")],
     "shared/realtime/lua/append.lua": [("top_id(ch), kind, body)", "top_id(ch), kind, body, 'device', 'phone')")],
     "shared/realtime/lua/channel.lua": [
         ("  append(ch, 'pub', body)", "  append(ch, 'note', 'of the next version')\n  append(ch, 'pub', body)")

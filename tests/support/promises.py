@@ -135,7 +135,8 @@ class Truth:
                     if name[2:] in found:
                         raise Broken(f"{name[2:]} is in two lanes")
                     state, _, listens, _, _, info, *_ = text.split("\n")
-                    found[name[2:]] = Member(state == "j", listens == "1", json.loads(info)["user"])
+                    if state != "o":
+                        found[name[2:]] = Member(state == "j", listens == "1", json.loads(info)["user"])
         return found
 
     def _comings_and_goings(

@@ -28,7 +28,9 @@ local function claim_batch(ch, members, sure)
   local entries, complete = read(ch, needed_from(ch, members, cursor), cursor)
   local hi, targets, joining = batch_end(ch, entries, complete, cursor), {}, 0
   for conn, member in pairs(members) do
-    if member.st == 'j' then
+    if member.st == 'o' then
+      targets[#targets + 1] = { conn, which(member), '2000' }
+    elseif member.st == 'j' then
       joining = joining + 1
       if joining <= JOINING_MAX then
         targets[#targets + 1] = joining_target(ch, entries, complete, conn, member, hi)

@@ -1,4 +1,4 @@
--- USES realtime/member
+-- USES realtime/membership
 -- The log as a lane's holder reads it: in batches after the cursor, and back to where somebody wants to recover from.
 local BATCH, BATCH_BYTES, READ, PAGES = 100, 90000, 700, 8
 

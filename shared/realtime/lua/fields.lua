@@ -5,7 +5,7 @@
 -- end, x the hash's end, l how many lanes, r the first with room, t members of further lanes, t<n> those of lane n, hr
 -- the offset up to which history was removed and ht until when that is kept for whom it is on its way to, pv and pe the
 -- last version published and its epoch.
--- Of a lane: j members joining, q members and awaited ones that want join and leave, w when `lanes` will look again,
+-- Of a lane: j members joining or out, q members and awaited ones that want join and leave, w when `lanes` will look again,
 -- b until when a wake is on its way, c cursor, ce its epoch, o owner, d deadline, u last unclean takeover, y the hash's
 -- end, m:<connection> members, h:<connection> awaited (awaited.lua).
 local META, OF_CHANNEL = { 'v', 'e', 's', 'n', 'lx', 'kx', 'x', 'l', 'r', 't', 'hr' }, {}

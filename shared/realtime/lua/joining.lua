@@ -30,7 +30,7 @@ end
 
 -- Creates or replaces the member as joining; a new one announces itself first, so it does not see its own join.
 local function join(ch, conn, cmd, kind, rejoin)
-  local known = ch.f['m:' .. conn]
+  local known = string.sub(ch.f['m:' .. conn] or 'o', 1, 1) ~= 'o'
   if not known and not came_back(ch, A.info) and heard(ch) then append(ch, 'join', A.info) end
   member_put(ch, conn, { st = 'j', cmd = cmd, jl = A.jl, epoch = '', at = '', info = A.info,
     ends = A.ends or '', kind = kind,

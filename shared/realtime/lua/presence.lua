@@ -1,5 +1,5 @@
 -- presence: who is in a channel now, or awaited there
--- USES realtime/member, auth/connection, auth/subscriptions
+-- USES realtime/awaited, realtime/member, auth/connection, auth/subscriptions
 -- KEYS user, lane, leases
 -- ARGV conn, session, need, name, most
 -- RETURNS 'ok', members, lanes, then each connection and its info (none when there are more than `most`) | why not
@@ -14,7 +14,7 @@ for i = 1, #held, 2 do
   fields[held[i]] = held[i + 1]
   if string.sub(held[i], 1, 2) == 'm:' then
     local member = member_of(held[i + 1])
-    if not over(member, now) then
+    if member.st ~= 'o' and not over(member, now) then
       conns[#conns + 1] = string.sub(held[i], 3)
       infos[#infos + 1] = member.info
     end

@@ -60,7 +60,7 @@ local function members_of(ch)
     if string.sub(field, 1, 2) == 'm:' then
       local member = member_of(text)
       members[string.sub(field, 3)], all = member, all + 1
-      if member.st == 'j' then joining = joining + 1 end
+      if waits(member) then joining = joining + 1 end
       if member.jl == '1' then listening = listening + 1 end
     elseif string.sub(field, 1, 2) == 'h:' and awaited_one(field, text).listens then
       listening = listening + 1

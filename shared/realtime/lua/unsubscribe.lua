@@ -1,4 +1,5 @@
--- unsubscribe: a connection leaves a channel, unless a later command holds the place (the server gives none)
+-- unsubscribe: a connection leaves a channel, unless a later command holds the place (the server gives none, and wakes
+-- the lane itself)
 -- USES realtime/joining
 -- KEYS user, channel, lane, log, leases, lanes
 -- ARGV channel, lane, owner, birth, history_size, history_ttl_ms, join_leave, conn, session, cmd
@@ -17,6 +18,12 @@ redis.call('HSET', K.user, 's:' .. A.conn, subscriptions_text(subs))
 if not (last and last[2]) then return { 'ok', false } end
 
 local ch = channel_load(now)
+if A.cmd == '' then
+  member_out(ch, A.conn)
+  channel_save(ch)
+  redis.call('ZADD', K.lanes, 'LT', now, lane_name())
+  return { 'ok', false }
+end
 local listened = heard(ch)
 if not member_drop(ch, A.conn) or not listened then
   channel_save(ch)
